@@ -1,0 +1,8 @@
+"""Entry point of the Flex Template launcher: exactly `python -m runinference_metrics run`."""
+
+import sys
+
+from runinference_metrics.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main(["run", *sys.argv[1:]]))

@@ -1,0 +1,19 @@
+"""The errors that a user can cause and repair."""
+
+
+class UserError(Exception):
+    """The user's input was wrong: one line, exit code 2, no traceback.
+
+    Args:
+        flag: the flag that is wrong, without its dashes.
+        takes: what the flag takes, as the end of "--flag takes …".
+        got: what came instead.
+    """
+
+    def __init__(self, flag: str, takes: str, got: str) -> None:
+        super().__init__(" ".join(f"--{flag} takes {takes}; got {got}".split()))
+        self.flag = flag
+
+
+class RunFailed(Exception):
+    """The run itself failed: one line, exit code 1."""

@@ -1,0 +1,208 @@
+"""Beam's side of the classifier: the ModelHandler, and the transform around RunInference."""
+
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from runinference_metrics import metrics as names
+from runinference_metrics.batching import Joiner
+from runinference_metrics.classifier import Classifier, ClassifierSpec
+from runinference_metrics.options import Settings
+from runinference_metrics.progress import ProgressCount
+from runinference_metrics.records import (
+    BatchStats,
+    ClassifiedBatch,
+    RecordBatch,
+    Rejected,
+    to_json,
+)
+
+
+class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
+    """Runs the classifier inside RunInference. An example is a text; a batch is a RecordBatch.
+
+    The metrics are Beam's own names, kinds and units. The handler emits them itself (Beam's
+    `override_metrics` hook), because Beam's collector takes `model_byte_size` from the growth of
+    the process's peak memory: zero without scipy, zero after an earlier peak, and blind to a GPU.
+
+    Args:
+        spec: what to load in each process.
+        progress_folder: where local runs count their texts; None elsewhere.
+        clock: a clock with `time_ns`, for tests.
+    """
+
+    def __init__(
+        self, spec: ClassifierSpec, progress_folder: str | None = None, clock: Any = time
+    ) -> None:
+        super().__init__()
+        self._spec = spec
+        self._progress_folder = progress_folder
+        self._clock = clock
+
+    def load_model(self) -> Classifier:
+        """Loads the classifier and notes how long it took."""
+        started = self._clock.time_ns()
+        model = self._spec.load()
+        _LOADED.note(model, (self._clock.time_ns() - started) // 1_000_000)
+        return model
+
+    def run_inference(
+        self,
+        batch: Sequence[RecordBatch] | RecordBatch,
+        model: Classifier,
+        inference_args: dict[str, Any] | None = None,
+    ) -> list[ClassifiedBatch]:
+        """Classifies one batch; returns one ClassifiedBatch."""
+        assert isinstance(batch, RecordBatch)
+        namespace = self.get_metrics_namespace()
+        self._report_load(namespace, model)
+        started = self._clock.time_ns()
+        try:
+            classification = model.classify(batch.texts)
+        except BaseException:
+            Metrics.counter(namespace, names.FAILED_BATCHES).inc()
+            raise
+        latency_micro_secs = (self._clock.time_ns() - started) // 1000
+        Metrics.distribution(namespace, names.LATENCY).update(latency_micro_secs)
+        Metrics.counter(namespace, names.NUM_INFERENCES).inc(len(batch))
+        Metrics.distribution(namespace, names.BATCH_SIZE).update(len(batch))
+        Metrics.distribution(namespace, names.BATCH_BYTES).update(self.get_num_bytes(batch))
+        _report_stats(classification.stats)
+        if self._progress_folder:
+            _progress(self._progress_folder).add(len(batch))
+        return [ClassifiedBatch(batch, classification, list(_not_finite(batch, classification)))]
+
+    def _report_load(self, namespace: str, model: Classifier) -> None:
+        """Emits the metrics of loading, once a load: setup has no bundle to count them in."""
+        load_milli_secs = _LOADED.take(model)
+        if load_milli_secs is None:
+            return
+        Metrics.distribution(namespace, names.LOAD_LATENCY).update(load_milli_secs)
+        Metrics.distribution(namespace, names.MODEL_BYTES).update(model.model_bytes)
+        Metrics.string_set(names.OWN_NAMESPACE, names.EFFECTIVE).add(
+            to_json(asdict(model.effective)).decode()
+        )
+
+    def get_num_bytes(self, batch: Sequence[RecordBatch] | RecordBatch) -> int:
+        """The size of the request: the UTF-8 bytes of its texts."""
+        assert isinstance(batch, RecordBatch)
+        return batch.num_bytes()
+
+    def get_metrics_namespace(self) -> str:
+        """The namespace of Beam's metrics."""
+        return names.BEAM_NAMESPACE
+
+    def should_skip_batching(self) -> bool:
+        """Batches arrive as batches; RunInference must not batch the batches."""
+        return True
+
+    def override_metrics(self, metrics_namespace: str = "") -> bool:
+        """The handler emits Beam's metrics itself."""
+        return True
+
+
+class _LoadTimes:
+    """Load times that are still to be reported; forgotten with their model."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+    def note(self, model: Any, milli_secs: int) -> None:
+        with self._lock:
+            self._pending[model] = milli_secs
+
+    def take(self, model: Any) -> int | None:
+        with self._lock:
+            return self._pending.pop(model, None)
+
+
+_LOADED = _LoadTimes()
+_PROGRESS: dict[str, ProgressCount] = {}
+
+
+def _progress(folder: str) -> ProgressCount:
+    return _PROGRESS.setdefault(folder, ProgressCount(folder))
+
+
+def _report_stats(stats: BatchStats) -> None:
+    space = names.OWN_NAMESPACE
+    Metrics.counter(space, names.TOKENS).inc(stats.tokens)
+    Metrics.counter(space, names.PADDING_TOKENS).inc(stats.padding)
+    Metrics.counter(space, names.TRUNCATED_TEXTS).inc(stats.truncated)
+    Metrics.counter(space, names.MICRO_BATCHES).inc(stats.micro_batches)
+    Metrics.distribution(space, names.TOKENIZE).update(stats.tokenize_micro_secs)
+    Metrics.distribution(space, names.FORWARD).update(stats.forward_micro_secs)
+
+
+def _not_finite(batch: RecordBatch, classification: Any) -> Iterator[Rejected]:
+    for index, winner in enumerate(classification.winners):
+        if winner is None:
+            detail = f"the model's scores are {classification.scores[index]}"
+            yield batch.rejected(index, "score_not_finite", detail, "inference")
+
+
+class _JoinBatches(beam.DoFn):
+    """Joins small batches, across files, until they hold `min_batch_size` texts."""
+
+    def __init__(self, min_batch_size: int, max_batch_size: int) -> None:
+        self._sizes = (min_batch_size, max_batch_size)
+
+    def start_bundle(self) -> None:
+        self._joiner = Joiner(*self._sizes)
+
+    def process(self, batch: RecordBatch) -> Iterator[RecordBatch]:
+        for group in self._joiner.add(batch):
+            yield RecordBatch.join(group)  # type: ignore[arg-type]
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        window = GlobalWindow()
+        for group in self._joiner.flush():
+            joined = RecordBatch.join(group)  # type: ignore[arg-type]
+            yield WindowedValue(joined, window.max_timestamp(), [window])
+
+
+class ClassifyBatches(beam.PTransform):
+    """RecordBatches to ClassifiedBatches, through Beam's RunInference.
+
+    Args:
+        handler: the handler.
+        min_batch_size: batches with fewer texts are joined first.
+        max_batch_size: no batch holds more texts.
+    """
+
+    def __init__(
+        self, handler: ClassifierHandler, min_batch_size: int, max_batch_size: int
+    ) -> None:
+        super().__init__()
+        self._handler = handler
+        self._sizes = (min_batch_size, max_batch_size)
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        """Applies the transform."""
+        return (
+            batches
+            | "Join small batches" >> beam.ParDo(_JoinBatches(*self._sizes))
+            | "RunInference" >> RunInference(self._handler)
+        )
+
+
+def spec_of(settings: Settings, threads: int | None) -> ClassifierSpec:
+    """The classifier that the parameters ask for, with so many threads a process."""
+    return ClassifierSpec(
+        settings.model,
+        settings.device,
+        settings.precision,
+        settings.max_batch_tokens,
+        settings.max_length,
+        threads,
+    )

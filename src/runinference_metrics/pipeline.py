@@ -1,0 +1,120 @@
+"""The wiring: reads like the picture in the README."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io import fileio
+from apache_beam.metrics import Metrics
+
+from runinference_metrics import metrics as names
+from runinference_metrics import reading
+from runinference_metrics.inference import ClassifierHandler, ClassifyBatches
+from runinference_metrics.options import Settings
+from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch, Rejected
+from runinference_metrics.writing import WriteDeadLetters, WritePredictions
+
+_REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, ready to be wired.
+
+    Args:
+        settings: the parameters.
+        patterns: the input patterns, checked.
+        handler: the model handler.
+        spread: whether batches are shuffled between reading and inference, so that many workers
+            share a file. One local process streams instead, in memory that does not grow.
+    """
+
+    settings: Settings
+    patterns: list[str]
+    handler: ClassifierHandler
+    spread: bool
+
+
+def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+    """Wires the run into `pipeline`."""
+    settings = plan.settings
+    batches, unreadable = pipeline | "Read" >> ReadBatches(plan)
+    classified = batches | "Classify" >> ClassifyBatches(
+        plan.handler, settings.min_batch_size, settings.max_batch_size
+    )
+    failed = classified | "Failed texts" >> beam.FlatMap(_rejected_of)
+    classified | "Predictions" >> WritePredictions(settings.output)
+    (
+        (unreadable, failed)
+        | "All dead letters" >> beam.Flatten()
+        | "Dead letters" >> WriteDeadLetters(settings.output)
+    )
+
+
+def _rejected_of(batch: ClassifiedBatch) -> list[Rejected]:
+    return batch.rejected
+
+
+class ReadBatches(beam.PTransform):
+    """Files to a pair: RecordBatches, and Rejected rows."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def expand(self, pipeline: Any) -> Any:
+        """Applies the transform."""
+        settings = self._plan.settings
+        fields = reading.RowFields(settings.text_field, settings.id_field, settings.keep_fields)
+        read = (
+            pipeline
+            | "Patterns" >> beam.Create(self._plan.patterns, reshuffle=False)
+            | "Match" >> fileio.MatchAll(fileio.EmptyMatchTreatment.DISALLOW)
+            | "Name and size" >> beam.Map(_name_and_size).with_output_types(tuple[str, int])
+            # Patterns may overlap; a file is read once.
+            | "Each file once" >> beam.Distinct()
+            | "Ranges" >> beam.FlatMapTuple(reading.ranges)
+            | "Spread ranges" >> beam.Reshuffle()
+            | "Rows"
+            >> beam.ParDo(_ReadRange(fields, settings.max_batch_size)).with_outputs(
+                _REJECTED, main="batches"
+            )
+        )
+        batches = read.batches
+        if self._plan.spread:
+            batches = batches | "Spread batches" >> beam.Reshuffle()
+        return batches, read[_REJECTED]
+
+
+def _name_and_size(file: Any) -> tuple[str, int]:
+    return file.path, file.size_in_bytes
+
+
+class _ReadRange(beam.DoFn):
+    """Reads a range into batches; counts what was read and what was blank."""
+
+    def __init__(self, fields: reading.RowFields, max_batch_size: int) -> None:
+        self._fields = fields
+        self._max_batch_size = max_batch_size
+        self._read = Metrics.counter(names.OWN_NAMESPACE, names.READ)
+        self._blank = Metrics.counter(names.OWN_NAMESPACE, names.BLANK)
+
+    def process(self, part: reading.FileRange) -> Iterator[Any]:
+        read = blank = 0
+        records: list[Record] = []
+        for row in reading.rows(part, self._fields):
+            read += 1
+            if isinstance(row, Record):
+                records.append(row)
+                if len(records) == self._max_batch_size:
+                    yield RecordBatch.of(records)
+                    records = []
+            elif row is None:
+                blank += 1
+            else:
+                yield beam.pvalue.TaggedOutput(_REJECTED, row)
+        if records:
+            yield RecordBatch.of(records)
+        self._read.inc(read)
+        self._blank.inc(blank)

@@ -1,0 +1,76 @@
+"""How far a local run has come, across its processes: one small file a process."""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+# Often enough to look alive, seldom enough to cost nothing.
+_WRITE_EVERY_SECS = 0.2
+_SHOW_EVERY_SECS = 0.5
+_LOG_EVERY_SECS = 10.0
+
+
+class ProgressCount:
+    """Counts the texts that this process has classified, in a file of its own."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = Path(folder) / f"{os.getpid()}"
+        self._lock = threading.Lock()
+        self._done = 0
+        self._written_at = 0.0
+
+    def add(self, texts: int) -> None:
+        """Adds texts; writes the file now and then."""
+        with self._lock:
+            self._done += texts
+            now = time.monotonic()
+            if now - self._written_at >= _WRITE_EVERY_SECS:
+                self._written_at = now
+                # Progress is a courtesy: a full disk or a removed folder must not stop the work.
+                with contextlib.suppress(OSError):
+                    self._path.write_text(str(self._done))
+
+
+def texts_done(folder: str) -> int:
+    """The sum over all processes."""
+    total = 0
+    for path in Path(folder).iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            # A file that is just being written is empty for a moment.
+            total += int(path.read_text())
+    return total
+
+
+@contextlib.contextmanager
+def shown(folder: str) -> Iterator[None]:
+    """Shows progress on standard error until the block ends: one moving line on a terminal, plain
+    lines elsewhere."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_show, args=(folder, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _show(folder: str, stop: threading.Event) -> None:
+    terminal = sys.stderr.isatty()
+    first: tuple[float, int] | None = None
+    while not stop.wait(_SHOW_EVERY_SECS if terminal else _LOG_EVERY_SECS):
+        done, now = texts_done(folder), time.monotonic()
+        if not done:
+            continue
+        # The rate counts from the first batch on: start-up is not throughput.
+        first = first or (now, done)
+        rate = (done - first[1]) / (now - first[0]) if now > first[0] else 0.0
+        line = f"{done:,} texts classified" + (f", {rate:,.0f} texts/s" if rate else "")
+        print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n",
+              file=sys.stderr, flush=True)  # fmt: skip
+    if terminal:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,197 @@
+"""The currency between the rooms: what is read, what is predicted, what is rejected.
+
+Texts travel in columns, a batch at a time: a batch of 512 texts is five lists, not 512 objects.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+
+def to_json(value: Any) -> bytes:
+    """One line of JSON; whole numbers of any size stay exact."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # orjson refuses integers beyond 64 bits, which an id may well be.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One text to classify.
+
+    Args:
+        text: the text, not blank.
+        source: the file it came from.
+        position: the line of the (decompressed) file on which it starts, from 1.
+        id: the value of `id_field`, if any.
+        fields: the kept fields, if any.
+    """
+
+    text: str
+    source: str
+    position: int
+    id: Any = None
+    fields: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that gets no prediction, and why.
+
+    Args:
+        reason: a short name, the same for all rows with this fault.
+        detail: a sentence on this row.
+        stage: "read", "tokenize" or "inference".
+        source: the file.
+        position: the line on which the row starts, from 1.
+        text: what was there, as far as it can be shown as text.
+        id: the value of `id_field`, if it is known.
+    """
+
+    reason: str
+    detail: str
+    stage: str
+    source: str
+    position: int
+    text: str
+    id: Any = None
+
+    def json_line(self) -> bytes:
+        """The dead letter as a line of JSON, without the newline."""
+        letter = asdict(self)
+        if self.id is None:
+            del letter["id"]
+        return to_json(letter)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Texts on their way to the model, in columns of equal length.
+
+    RunInference takes its length as the number of examples.
+    """
+
+    texts: list[str]
+    sources: list[str]
+    positions: list[int]
+    ids: list[Any]
+    fields: list[dict[str, Any] | None]
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "RecordBatch":
+        """The batch of these records, in their order."""
+        return cls(
+            [record.text for record in records],
+            [record.source for record in records],
+            [record.position for record in records],
+            [record.id for record in records],
+            [record.fields for record in records],
+        )
+
+    @classmethod
+    def join(cls, batches: Sequence["RecordBatch"]) -> "RecordBatch":
+        """One batch of the texts of all these, in their order."""
+        if len(batches) == 1:
+            return batches[0]
+        joined = cls([], [], [], [], [])
+        for batch in batches:
+            joined.texts.extend(batch.texts)
+            joined.sources.extend(batch.sources)
+            joined.positions.extend(batch.positions)
+            joined.ids.extend(batch.ids)
+            joined.fields.extend(batch.fields)
+        return joined
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def num_bytes(self) -> int:
+        """The size of the request: the UTF-8 bytes of its texts."""
+        return sum(len(text) if text.isascii() else len(text.encode()) for text in self.texts)
+
+    def rejected(self, index: int, reason: str, detail: str, stage: str) -> Rejected:
+        """The dead letter of the text at `index`."""
+        return Rejected(
+            reason, detail, stage, self.sources[index], self.positions[index],
+            self.texts[index], self.ids[index],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStats:
+    """What one batch took.
+
+    Args:
+        texts: texts in the batch.
+        tokens: real tokens, special ones included, after truncation.
+        padding: padding tokens that the device computed besides.
+        truncated: texts cut to the maximal length.
+        micro_batches: forward passes.
+        tokenize_micro_secs: time in the tokenizer.
+        forward_micro_secs: time in the model, the device's work finished.
+    """
+
+    texts: int
+    tokens: int
+    padding: int
+    truncated: int
+    micro_batches: int
+    tokenize_micro_secs: int
+    forward_micro_secs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What the classifier says of a list of texts, in their order, as plain Python values.
+
+    Args:
+        label_names: the model's labels.
+        scores: one list a text, one score a label.
+        winners: the index of the highest score of each text; None where a score is not finite.
+        stats: what it took.
+    """
+
+    label_names: tuple[str, ...]
+    scores: list[list[float]]
+    winners: list[int | None]
+    stats: BatchStats
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifiedBatch:
+    """A batch with its classification; a text is either predicted or rejected."""
+
+    batch: RecordBatch
+    classification: Classification
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def predicted_count(self) -> int:
+        """Texts that have a prediction."""
+        return len(self.batch) - len(self.rejected)
+
+    def prediction_lines(self) -> Iterator[bytes]:
+        """The predictions as lines of JSON, without newlines, in the order of the batch."""
+        batch, found = self.batch, self.classification
+        for index, winner in enumerate(found.winners):
+            if winner is None:
+                continue
+            scores = found.scores[index]
+            prediction: dict[str, Any] = {
+                "text": batch.texts[index],
+                "label": found.label_names[winner],
+                "score": scores[winner],
+                "scores": dict(zip(found.label_names, scores, strict=True)),
+                "source": batch.sources[index],
+                "position": batch.positions[index],
+            }
+            if batch.ids[index] is not None:
+                prediction["id"] = batch.ids[index]
+            if batch.fields[index] is not None:
+                prediction["fields"] = batch.fields[index]
+            yield to_json(prediction)

@@ -1,0 +1,219 @@
+"""One run from checked parameters to a reported result."""
+
+import contextlib
+import datetime
+import logging
+import os
+import platform
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    SetupOptions,
+    StandardOptions,
+)
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from runinference_metrics import checks, metrics, options, pipeline, report, workers, writing
+from runinference_metrics import __version__ as version
+from runinference_metrics.classifier import check_device
+from runinference_metrics.errors import RunFailed, UserError
+from runinference_metrics.inference import ClassifierHandler, spec_of
+from runinference_metrics.options import Settings
+from runinference_metrics.progress import shown
+
+_LOG = logging.getLogger(__name__)
+# What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
+_INTERRUPTED = 130
+
+
+def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
+    """Checks, runs and reports.
+
+    Args:
+        settings: the parameters.
+        beam_arguments: the flags that are Beam's.
+
+    Raises:
+        UserError: something that the user gave is wrong.
+        RunFailed: the run failed.
+    """
+    beam_options = _beam_options(beam_arguments)
+    local = workers.is_local(beam_options)
+    _log_levels(local)
+    patterns = checks.input_patterns(settings.input)
+    old = checks.check_output(settings)
+    checks.check_model(settings)
+    if local:
+        # Elsewhere the GPU is the workers', not the launcher's.
+        check_device(settings.device)
+    if old:
+        FileSystems.delete(old)
+    if local:
+        _run_here(settings, patterns, beam_options)
+    else:
+        _launch(settings, patterns, beam_options)
+
+
+def _beam_options(arguments: Sequence[str]) -> PipelineOptions:
+    unknown = _unknown_flags(arguments)
+    launched = any(one.startswith("--template_location") for one in arguments)
+    if unknown and launched:
+        # The service may send flags that this Beam does not know; they must not stop a launch.
+        _LOG.warning("Beam does not know these flags, and ignores them: %s", " ".join(unknown))
+    elif unknown:
+        raise options.unknown_flag(unknown[0], _beam_flags())
+    result = PipelineOptions(list(arguments))
+    # Everything is imported from the installed package; pickling main would only add trouble.
+    result.view_as(SetupOptions).save_main_session = False
+    return result
+
+
+def _beam_parser() -> Any:
+    from apache_beam.options import pipeline_options as module
+
+    parser = module._BeamArgumentParser(allow_abbrev=False)
+    for one in PipelineOptions.__subclasses__():
+        with contextlib.suppress(Exception):
+            one._add_argparse_args(parser)
+    return parser
+
+
+def _unknown_flags(arguments: Sequence[str]) -> list[str]:
+    try:
+        return list(_beam_parser().parse_known_args(list(arguments))[1])
+    except SystemExit:
+        # argparse has said on standard error which of Beam's flags is wrong.
+        raise UserError("help", "nothing and lists every flag", "a flag of Beam's that is wrong") \
+            from None  # fmt: skip
+
+
+def _beam_flags() -> list[str]:
+    return [
+        flag.lstrip("-") for action in _beam_parser()._actions for flag in action.option_strings
+    ]
+
+
+def _log_levels(local: bool) -> None:
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    if local:
+        # Beam warns, on the root logger too, about how it runs itself at every local start.
+        logging.getLogger().setLevel(logging.ERROR)
+        logging.getLogger("runinference_metrics").setLevel(logging.WARNING)
+
+
+def _run_here(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:
+    started = datetime.datetime.now(datetime.UTC)
+    clock = time.monotonic()
+    with tempfile.TemporaryDirectory() as progress_folder, _interruptible(settings.output):
+        handler = ClassifierHandler(
+            spec_of(settings, workers.threads_per_process(beam_options)), progress_folder
+        )
+        spread = workers.local_workers(beam_options) > 1
+        # DirectRunner would first try to download another runner from the internet.
+        built = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
+        pipeline.build(built, pipeline.Plan(settings, patterns, handler, spread))
+        with shown(progress_folder):
+            result = _result_of(built)
+    wall_secs = time.monotonic() - clock
+    found = metrics.RunMetrics(result)
+    metrics.reconcile(*(found.own(name) for name in (
+        metrics.READ, metrics.PREDICTED, metrics.DEAD_LETTERED, metrics.BLANK
+    )))  # fmt: skip
+    described = {
+        "runner": "DirectRunner",
+        "workers": workers.local_workers(beam_options),
+        "version": version,
+        "beam_version": beam.__version__,
+        "python_version": platform.python_version(),
+        "start": started.isoformat(timespec="milliseconds"),
+        "end": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+    }
+    document = metrics.document(found, described, settings.as_parameters(), wall_secs)
+    writing.write_metrics(settings.output, document)
+    report.print_table(document, settings.output)
+
+
+def _result_of(built: beam.Pipeline) -> Any:
+    try:
+        result = built.run()
+        result.wait_until_finish()
+        return result
+    except Exception as error:
+        _raise_plainly(error)
+
+
+def _raise_plainly(error: Exception) -> NoReturn:
+    """Turns what came back from a worker, a traceback in a string, into one line."""
+    text = str(error)
+    wrong = re.findall(r"errors\.UserError: --(\S+) takes (.*); got (.*)", text)
+    if wrong:
+        flag, takes, got = wrong[-1]
+        raise UserError(flag, takes, re.sub(r" \[while running .*", "", got)) from error
+    _LOG.error("The pipeline failed.", exc_info=error)
+    lines = [line for line in text.splitlines() if line.strip()]
+    raise RunFailed(f"The run failed: {lines[-1].strip() if lines else type(error).__name__}") \
+        from error  # fmt: skip
+
+
+def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:
+    handler = ClassifierHandler(spec_of(settings, workers.threads_per_process(beam_options)))
+    built = beam.Pipeline(options=beam_options)
+    pipeline.build(built, pipeline.Plan(settings, patterns, handler, spread=True))
+    result = built.run()
+    if beam_options.view_as(GoogleCloudOptions).template_location:
+        # The launcher starts the job from the file just written: there is nothing to wait for.
+        return
+    state = result.wait_until_finish()
+    if state not in (None, "DONE"):
+        runner = beam_options.view_as(StandardOptions).runner
+        raise RunFailed(f"The job on {runner} ended as {state}.")
+
+
+@contextlib.contextmanager
+def _interruptible(output: str) -> Iterator[None]:
+    """Ends cleanly on Ctrl-C and on SIGTERM: no half-written shard is left, under any name."""
+    before = set(_temporary_folders(output))
+
+    def stop(number: int, frame: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nInterrupted: no results were written.", file=sys.stderr)
+        for folder in set(_temporary_folders(output)) - before:
+            FileSystems.delete([folder])
+        sys.stderr.flush()
+        # The runner's worker threads are in the middle of a batch and cannot be stopped: leave
+        # without waiting, and take the worker processes along.
+        _kill_children()
+        os._exit(_INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _temporary_folders(output: str) -> list[str]:
+    # A pattern for files finds the folders' contents only; name the folders.
+    found = writing.matching(output, tuple(f"{one}/*" for one in writing.TEMPORARY_PATTERNS))
+    return sorted({os.path.dirname(path) for path in found})
+
+
+def _kill_children() -> None:
+    own = os.getpid()
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{own}/task/{own}/children") as stream:
+            children = stream.read().split()
+        for child in children:
+            with contextlib.suppress(OSError):
+                os.kill(int(child), signal.SIGKILL)
