@@ -23,8 +23,8 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from runinference_metrics import checks, metrics, options, pipeline, report, workers, writing
 from runinference_metrics import __version__ as version
+from runinference_metrics import checks, metrics, options, pipeline, report, workers, writing
 from runinference_metrics.classifier import check_device
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.inference import ClassifierHandler, spec_of

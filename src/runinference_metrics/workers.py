@@ -2,8 +2,12 @@
 
 import os
 
-from apache_beam.options.pipeline_options import DebugOptions, DirectOptions, PipelineOptions
-from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.options.pipeline_options import (
+    DebugOptions,
+    DirectOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 
 LOCAL_RUNNERS = (None, "DirectRunner", "FnApiRunner")
 

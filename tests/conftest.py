@@ -1,0 +1,154 @@
+"""Small models made on the spot, and a way to run the program as a user does."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
+
+ROOT = Path(__file__).parent.parent
+DEMO_MODEL = ROOT / "models" / "demo"
+WORDS = "good bad film the a is was not very , . ! fine dull great poor story acting i it".split()
+
+
+def write_tokenizer(folder: Path, type_ids: bool) -> int:
+    """Writes a word-level tokenizer with BERT's frame; returns the size of its vocabulary."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {word: index for index, word in enumerate([*special, *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    names = ["input_ids", "attention_mask"] + (["token_type_ids"] if type_ids else [])
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=64,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_input_names=names,
+    ).save_pretrained(folder)
+    return len(vocabulary)
+
+
+def make_model(folder: Path, architecture: str, **config: Any) -> Path:
+    """A random classifier with clearly different scores for different texts."""
+    torch.manual_seed(7)
+    vocabulary = write_tokenizer(folder, type_ids=architecture == "bert")
+    labels = config.pop("labels", ("NEGATIVE", "NEUTRAL", "POSITIVE"))
+    config["id2label"] = dict(enumerate(labels))
+    config["label2id"] = {name: index for index, name in enumerate(labels)}
+    if architecture == "bert":
+        model: Any = BertForSequenceClassification(
+            BertConfig(
+                vocab_size=vocabulary,
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                intermediate_size=64,
+                max_position_embeddings=64,
+                **config,
+            )
+        )
+    else:
+        model = DistilBertForSequenceClassification(
+            DistilBertConfig(
+                vocab_size=vocabulary,
+                dim=32,
+                hidden_dim=64,
+                n_layers=2,
+                n_heads=4,
+                max_position_embeddings=64,
+                **config,
+            )
+        )
+    with torch.no_grad():
+        # Fresh weights are so small that all texts score alike; these tell texts apart.
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(8)
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def distilbert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("models") / "distilbert", "distilbert")
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("models") / "bert", "bert")
+
+
+@pytest.fixture(scope="session")
+def sentences() -> list[str]:
+    """Sentences of every length up to beyond the small models' 64 tokens."""
+    return [
+        " ".join(WORDS[(start + step * step) % len(WORDS)] for step in range(length))
+        for length in range(1, 80)
+        for start in (0, 3, 11)
+    ]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished run of the program."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The rows of `predictions` or `dead_letters`, of all shards."""
+        shards = sorted(self.folder.glob(f"{name}-*.jsonl"))
+        return [json.loads(line) for s in shards for line in s.read_bytes().splitlines()]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return json.loads((self.folder / "metrics.json").read_text())
+
+
+class Program:
+    """Runs the program in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *arguments: str, command: tuple[str, ...] = (), output: str = "out") -> Ran:
+        start = command or ("-m", "runinference_metrics", "run")
+        folder = self.folder / output
+        done = subprocess.run(
+            [sys.executable, *start, f"--output={folder}", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "COLUMNS": "80"},
+            timeout=240,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr, folder)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)

@@ -1,0 +1,196 @@
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import pipeline
+
+from conftest import DEMO_MODEL, make_model
+from runinference_metrics import classifier as module
+from runinference_metrics.classifier import Classifier, ClassifierSpec
+from runinference_metrics.errors import UserError
+
+
+def reference(model: Path, texts: list[str], **options: Any) -> list[dict[str, float]]:
+    """transformers' own answer, in float32, a text at a time."""
+    pipe = pipeline("text-classification", model=str(model), dtype=torch.float32, device="cpu")
+    found = pipe(texts, top_k=None, truncation=True, **options)
+    return [{one["label"]: one["score"] for one in row} for row in found]
+
+
+def check_against_transformers(model: Path, texts: list[str], **options: Any) -> None:
+    classifier = ClassifierSpec(str(model), precision="float32", **options).load()
+    found = classifier.classify(texts)
+    expected = reference(model, texts)
+    for scores, winner, right in zip(found.scores, found.winners, expected, strict=True):
+        assert winner is not None
+        assert found.label_names[winner] == max(right, key=right.__getitem__)
+        for name, score in zip(found.label_names, scores, strict=True):
+            assert score == pytest.approx(right[name], abs=1e-5)
+
+
+@pytest.mark.parametrize("budget", [None, 1, 200])
+def test_equals_transformers_with_distilbert(
+    distilbert: Path, sentences: list[str], budget: int | None
+) -> None:
+    check_against_transformers(distilbert, sentences, max_batch_tokens=budget)
+
+
+def test_equals_transformers_with_bert(bert: Path, sentences: list[str]) -> None:
+    check_against_transformers(bert, sentences)
+
+
+def test_equals_transformers_with_independent_labels(tmp_path: Path, sentences: list[str]) -> None:
+    model = make_model(tmp_path / "m", "bert", problem_type="multi_label_classification")
+    check_against_transformers(model, sentences)
+    scores = ClassifierSpec(str(model), precision="float32").load().classify(sentences).scores
+    assert any(sum(row) > 1.1 for row in scores)
+
+
+def test_equals_transformers_with_padding_on_the_left(
+    tmp_path: Path, bert: Path, sentences: list[str]
+) -> None:
+    model = tmp_path / "left"
+    shutil.copytree(bert, model)
+    path = model / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "padding_side": "left"}))
+    padded = ClassifierSpec(str(model), precision="float32").load()
+    mask = padded._mask(module.np.array([1, 3]))
+    assert mask.tolist() == [[False, False, True], [True, True, True]]
+    # BERT counts positions from the left, so padding there must change its answers: the very
+    # same change that transformers sees when it pads the same two texts together.
+    pipe = pipeline("text-classification", model=str(model), dtype=torch.float32, device="cpu")
+    two = [sentences[4], sentences[40]]
+    expected = pipe(two, top_k=None, batch_size=2)
+    found = padded.classify(two)
+    for row, right in zip(found.scores, expected, strict=True):
+        by_name = {one["label"]: one["score"] for one in right}
+        for name, score in zip(found.label_names, row, strict=True):
+            assert score == pytest.approx(by_name[name], abs=1e-5)
+
+
+def test_the_statistics_are_those_of_the_texts(distilbert: Path) -> None:
+    classifier = ClassifierSpec(
+        str(distilbert), precision="float32", max_batch_tokens=20, max_length=10
+    ).load()
+    found = classifier.classify(["good film", "bad", "good " * 8, "good " * 9, "the story is dull"])
+    stats = found.stats
+    # With [CLS] and [SEP]: 4, 3, 10, 10 (cut from 11) and 6 tokens, in 2 micro-batches of 2 x 10
+    # and of 3 x 6.
+    assert (stats.texts, stats.tokens, stats.truncated) == (5, 33, 1)
+    assert (stats.micro_batches, stats.padding) == (2, 5)
+    assert stats.forward_micro_secs > 0
+    assert stats.tokenize_micro_secs > 0
+    assert all(type(score) is float for row in found.scores for score in row)
+
+
+def test_no_texts_is_no_work(distilbert: Path) -> None:
+    assert ClassifierSpec(str(distilbert)).load().classify([]).scores == []
+
+
+def test_bfloat16_keeps_the_labels() -> None:
+    samples = DEMO_MODEL.parent.parent / "samples" / "films.txt"
+    texts = [line for line in samples.read_text().splitlines() if line] * 5
+    exact = ClassifierSpec(str(DEMO_MODEL), precision="float32").load().classify(texts)
+    rounded = ClassifierSpec(str(DEMO_MODEL), precision="bfloat16").load().classify(texts)
+    equal = sum(a == b for a, b in zip(exact.winners, rounded.winners, strict=True))
+    assert equal >= 0.99 * len(texts)
+
+
+@pytest.mark.skipif(
+    "SST2_FOLDER" not in os.environ, reason="SST2_FOLDER (the folder with dev.tsv) is not set"
+)
+def test_all_of_sst2_as_transformers_has_it() -> None:
+    lines = (Path(os.environ["SST2_FOLDER"]) / "dev.tsv").read_text().splitlines()
+    texts = [line.split("\t")[0] for line in lines]
+    assert len(texts) == 872
+    check_against_transformers(DEMO_MODEL, texts)
+    exact = ClassifierSpec(str(DEMO_MODEL), precision="float32").load().classify(texts)
+    rounded = ClassifierSpec(str(DEMO_MODEL), precision="bfloat16").load().classify(texts)
+    equal = sum(a == b for a, b in zip(exact.winners, rounded.winners, strict=True))
+    assert equal >= 0.99 * len(texts)
+
+
+def test_a_score_that_is_not_finite_has_no_winner(tmp_path: Path, distilbert: Path) -> None:
+    model = tmp_path / "nan"
+    shutil.copytree(distilbert, model)
+    weights = load_file(model / "model.safetensors")
+    embeddings = weights["distilbert.embeddings.word_embeddings.weight"]
+    bad = json.loads((model / "tokenizer.json").read_text())["model"]["vocab"]["dull"]
+    embeddings[bad] = float("nan")
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    found = (
+        ClassifierSpec(str(model), precision="float32")
+        .load()
+        .classify(["good film", "a dull film", "great"])
+    )
+    assert found.winners[1] is None
+    assert found.winners[0] is not None
+    assert found.winners[2] is not None
+
+
+def test_the_model_s_bytes_are_its_weights(distilbert: Path) -> None:
+    exact = ClassifierSpec(str(distilbert), precision="float32").load()
+    stored = sum(t.nbytes for t in load_file(distilbert / "model.safetensors").values())
+    assert stored <= exact.model_bytes <= stored + 64 * 1024
+    half = ClassifierSpec(str(distilbert), precision="bfloat16").load()
+    assert half.model_bytes < 0.6 * exact.model_bytes
+
+
+def test_what_was_decided_is_recorded(distilbert: Path) -> None:
+    effective = ClassifierSpec(str(distilbert), threads=1).load().effective
+    assert effective.precision in ("float32", "bfloat16")
+    assert effective.max_batch_tokens == module.AUTO_BATCH_TOKENS["CPU"]
+    assert effective.max_length == 64
+    assert effective.threads == 1
+    assert effective.model_digest.startswith("sha256:")
+    torch.set_num_threads(os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": True}, "bfloat16"),
+     ({"avx512_f": True, "avx512_bf16": False}, "float32")],
+)  # fmt: skip
+def test_auto_precision_on_a_cpu(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert module.auto_precision("CPU") == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float16"), ((8, 0), "bfloat16")])
+def test_auto_precision_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert module.auto_precision("GPU") == expected
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_an_error(distilbert: Path) -> None:
+    with pytest.raises(UserError, match="--device takes GPU only where one is usable"):
+        Classifier(ClassifierSpec(str(distilbert), device="GPU"))
+
+
+def test_weights_without_a_head_are_refused(tmp_path: Path, distilbert: Path) -> None:
+    model = tmp_path / "headless"
+    shutil.copytree(distilbert, model)
+    weights = load_file(model / "model.safetensors")
+    kept = {name: one for name, one in weights.items() if not name.startswith("classifier")}
+    save_file(kept, model / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"whose weights lack classifier\.bias, classifier\.weight"):
+        ClassifierSpec(str(model)).load()
+
+
+def test_corrupt_weights_are_refused(tmp_path: Path, distilbert: Path) -> None:
+    model = tmp_path / "corrupt"
+    shutil.copytree(distilbert, model)
+    path = model / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="--model takes a model that transformers can load"):
+        ClassifierSpec(str(model)).load()

@@ -1,0 +1,72 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runinference_metrics.errors import UserError
+from runinference_metrics.model_folder import ModelFolder
+
+
+def test_what_a_folder_says(distilbert: Path) -> None:
+    folder = ModelFolder.read(str(distilbert))
+    assert folder.architecture == "DistilBertForSequenceClassification"
+    assert folder.max_length == 64
+    assert not folder.multi_label
+    assert folder.check_max_length(None) == 64
+    assert folder.check_max_length(10) == 10
+    with pytest.raises(UserError, match="--max_length takes .* to 64, the limit .*; got 65"):
+        folder.check_max_length(65)
+
+
+def _config(**changes: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (shutil.rmtree, "which is no folder"),
+        (lambda folder: (folder / "config.json").unlink(), "which has no config.json"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "which has no tokenizer.json"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "has no safetensors weights"),
+        (lambda folder: (folder / "config.json").write_text("{"), "which is no JSON"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "which is no JSON object"),
+        (_config(architectures=["BertForMaskedLM"]), "whose architecture is BertForMaskedLM"),
+        (_config(architectures=None), "whose architecture is none at all"),
+        (_config(problem_type="regression"), "which is a regression model"),
+    ],
+)
+def test_a_folder_that_is_no_classifier_says_why(
+    tmp_path: Path, distilbert: Path, spoil: Callable[[Path], Any], message: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(distilbert, folder)
+    spoil(folder)
+    with pytest.raises(UserError, match="--model takes a folder") as caught:
+        ModelFolder.read(str(folder))
+    assert message in str(caught.value)
+
+
+def test_roberta_counts_its_positions_from_behind_the_padding(
+    tmp_path: Path, distilbert: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(distilbert, folder)
+    _config(model_type="roberta", pad_token_id=1, max_position_embeddings=34)(folder)
+    assert ModelFolder.read(str(folder)).max_length == 32
+
+
+def test_the_digest_is_of_the_content(tmp_path: Path, distilbert: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(distilbert, folder)
+    before = ModelFolder.read(str(distilbert)).digest()
+    assert ModelFolder.read(str(folder)).digest() == before
+    _config(anything=1)(folder)
+    assert ModelFolder.read(str(folder)).digest() != before

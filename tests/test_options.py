@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runinference_metrics import options
+from runinference_metrics.errors import UserError
+
+REQUIRED = ["--input=a.txt", "--output=out"]
+
+
+def test_defaults_are_those_that_the_parameters_declare() -> None:
+    settings, rest = options.parse(REQUIRED)
+    assert settings.input == ("a.txt",)
+    assert settings.device == "CPU"
+    assert settings.max_batch_tokens is None
+    assert settings.max_length is None
+    assert settings.overwrite is False
+    assert rest == []
+    declared = {parameter.name for parameter in options.PARAMETERS}
+    assert set(settings.as_parameters()) == declared
+    assert all(parameter.help.endswith((".", "none.")) for parameter in options.PARAMETERS)
+
+
+def test_flags_that_are_not_ours_are_left_for_beam() -> None:
+    _, rest = options.parse([*REQUIRED, "--runner=DirectRunner", "--direct_num_workers", "2"])
+    assert rest == ["--runner=DirectRunner", "--direct_num_workers", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--input=a.txt"], "--output takes a folder; got nothing: it is required"),
+        (["--device=cuda:0"], "--device takes CPU or GPU; got 'cuda:0'"),
+        (["--max_batch_size=0"], "--max_batch_size takes a whole number from 1 to 65536; got '0'"),
+        (["--max_batch_size=1.5"], "got '1.5'"),
+        (["--max_batch_tokens=many"], "--max_batch_tokens takes auto or a whole number from 1"),
+        (["--precision=int4"], "--precision takes auto, float32, bfloat16 or float16; got 'int4'"),
+        (["--overwrite=yes"], "--overwrite takes true or false; got 'yes'"),
+        (["--max_length=2"], "--max_length takes auto or a whole number from 3; got 2"),
+        (
+            ["--min_batch_size=600"],
+            "--min_batch_size takes a whole number up to --max_batch_size (512); got 600",
+        ),
+        (["--input= , "], "--input takes one or several comma-separated file patterns; got ' , '"),
+    ],
+)
+def test_a_wrong_value_names_the_flag_what_it_takes_and_what_came(
+    arguments: list[str], message: str
+) -> None:
+    given_flags = {argument.split("=")[0] for argument in arguments}
+    base = [one for one in REQUIRED if one.split("=")[0] not in given_flags]
+    if message.startswith("--output"):
+        base = []
+    with pytest.raises(UserError) as caught:
+        options.parse([*base, *arguments])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_overwrite_without_a_value_is_what_a_person_types() -> None:
+    assert options.parse([*REQUIRED, "--overwrite"])[0].overwrite
+    assert options.parse([*REQUIRED, "--overwrite=true"])[0].overwrite
+    assert not options.parse([*REQUIRED, "--overwrite=false"])[0].overwrite
+
+
+def test_an_unknown_flag_gets_the_nearest_known_one() -> None:
+    error = options.unknown_flag("--max_batchsize=3", ["runner"])
+    assert "did you mean --max_batch_size?" in str(error)
+
+
+@given(st.sampled_from([p.name for p in options.PARAMETERS]), st.text(max_size=20))
+def test_any_value_is_parsed_or_refused_with_one_line(name: str, text: str) -> None:
+    base = [one for one in REQUIRED if not one.startswith(f"--{name}=")]
+    try:
+        options.parse([*base, f"--{name}={text}"])
+    except UserError as error:
+        assert str(error).startswith("--")
+        assert "\n" not in str(error)

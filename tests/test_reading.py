@@ -1,0 +1,247 @@
+import bz2
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runinference_metrics.reading import FileFormat, FileRange, RowFields, ranges, rows
+from runinference_metrics.records import Record, Rejected
+
+FIELDS = RowFields("text", "", ())
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "": lambda data: data,
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".zst": zstandard.compress,
+}
+
+
+def read(path: Path, content: bytes, fields: RowFields = FIELDS) -> list[Any]:
+    path.write_bytes(content)
+    return list(rows(FileRange(str(path)), fields))
+
+
+def texts(found: list[Any]) -> list[tuple[int, str]]:
+    return [(one.position, one.text) for one in found if isinstance(one, Record)]
+
+
+def reasons(found: list[Any]) -> list[tuple[int, str]]:
+    return [(one.position, one.reason) for one in found if isinstance(one, Rejected)]
+
+
+@pytest.mark.parametrize("codec", COMPRESS)
+@pytest.mark.parametrize(
+    ("content", "expected", "blank"),
+    [
+        (b"", [], 0),
+        (b"one", [(1, "one")], 0),
+        (b"one\n", [(1, "one")], 0),
+        (b"one\r\ntwo\r\n", [(1, "one"), (2, "two")], 0),
+        (b"\xef\xbb\xbfone\ntwo", [(1, "one"), (2, "two")], 0),
+        (b"\n \t\nthree\n\n", [(3, "three")], 3),
+        ("a\u2028b\x85c\rd\x0be\n".encode(), [(1, "a\u2028b\x85c\rd\x0be")], 0),
+        (b"nul\x00inside\n", [(1, "nul\x00inside")], 0),
+    ],
+)
+def test_text_lines(
+    tmp_path: Path, codec: str, content: bytes, expected: list[tuple[int, str]], blank: int
+) -> None:
+    found = read(tmp_path / f"a.txt{codec}", COMPRESS[codec](content))
+    assert texts(found) == expected
+    assert found.count(None) == blank
+    assert reasons(found) == []
+
+
+def test_a_line_that_is_not_utf8_is_rejected_and_its_neighbours_are_not(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.txt", b"good\nb\xffd\nfine\n")
+    assert texts(found) == [(1, "good"), (3, "fine")]
+    assert reasons(found) == [(2, "invalid_utf8")]
+    assert found[1].text == "b\\xffd"
+    assert found[1].detail.startswith("byte 2 of the row")
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    lines = [
+        b'{"text": "one", "n": 12345678901234567890123, "more": {"a": [1]}}',
+        b"",
+        b'{"txt": "two"}',
+        b'{"text": 3}',
+        b'{"text": "cut',
+        b'["text"]',
+        b'{"text": "lone \\ud800"}',
+        b'{"text": "pair \\ud83d\\ude00"}',
+        b'{"text": NaN}',
+        b'{"text": "  "}',
+        b'{"text": "\xff"}',
+        b'{"text":' + b"[" * 100_000,
+        b'{"text": null}',
+    ]
+    found = read(tmp_path / "a.jsonl", b"\n".join(lines), RowFields("text", "n", ("more",)))
+    assert texts(found) == [(1, "one"), (8, "pair 😀")]
+    assert found[0].id == 12345678901234567890123
+    assert found[0].fields == {"more": {"a": [1]}}
+    assert found.count(None) == 1
+    assert reasons(found) == [
+        (3, "missing_text_field"),
+        (4, "text_not_a_string"),
+        (5, "malformed_json"),
+        (6, "malformed_json"),
+        (7, "invalid_unicode"),
+        (9, "malformed_json"),
+        (10, "blank_text"),
+        (11, "invalid_utf8"),
+        (12, "malformed_json"),
+        (13, "text_not_a_string"),
+    ]
+    assert all(one.json_line() for one in found if isinstance(one, Rejected))
+
+
+def test_csv(tmp_path: Path) -> None:
+    content = (
+        b"\xef\xbb\xbfid,text,stars\r\n"
+        b'1,"two\r\nlines, and ""quotes""",5\r\n'
+        b"\r\n"
+        b"2,plain,4\r\n"
+        b"3,too few\r\n"
+        b"4,one,too,many\r\n"
+        b'5,"bad"quote,3\r\n'
+        b"6,n\xffn,3\r\n"
+        b"7,,3\r\n"
+        b"8,last,1"
+    )
+    found = read(tmp_path / "a.csv", content, RowFields("text", "id", ("*",)))
+    assert texts(found) == [(2, 'two\r\nlines, and "quotes"'), (5, "plain"), (11, "last")]
+    assert found[0].id == "1"
+    assert found[0].fields == {"id": "1", "stars": "5"}
+    assert found.count(None) == 1
+    assert reasons(found) == [
+        (6, "malformed_csv"),
+        (7, "malformed_csv"),
+        (8, "malformed_csv"),
+        (9, "invalid_utf8"),
+        (10, "blank_text"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"id,body\n1,x\n", [(2, "missing_text_field")]),
+        (b"text,text\na,b\n", [(1, "malformed_csv"), (2, "malformed_csv")]),
+        (b"t\xffxt\na\n", [(1, "invalid_utf8"), (2, "malformed_csv")]),
+        (b'text\nfine\n"never closed\nmore\n', [(3, "malformed_csv")]),
+    ],
+)
+def test_csv_that_cannot_be_understood_is_rejected_row_by_row(
+    tmp_path: Path, content: bytes, expected: list[tuple[int, str]]
+) -> None:
+    assert reasons(read(tmp_path / "a.csv", content)) == expected
+
+
+def test_an_unclosed_quote_keeps_what_it_swallowed(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.csv", b'text\n"never closed\nmore\n')
+    assert found[0].text == '"never closed\nmore'
+
+
+@pytest.mark.parametrize("codec", [".gz", ".bz2", ".zst"])
+def test_members_one_after_another_are_one_file(tmp_path: Path, codec: str) -> None:
+    compress = COMPRESS[codec]
+    found = read(tmp_path / f"a.txt{codec}", compress(b"one\ntw") + compress(b"o\n"))
+    assert texts(found) == [(1, "one"), (2, "two")]
+
+
+@pytest.mark.parametrize("codec", [".gz", ".bz2", ".zst"])
+def test_compressed_data_that_ends_early_is_said_so(tmp_path: Path, codec: str) -> None:
+    whole = COMPRESS[codec](b"".join(b"line %d\n" % (i * 7919 % 10**6) for i in range(200_000)))
+    found = read(tmp_path / f"a.txt{codec}", whole[: len(whole) * 3 // 4])
+    assert reasons(found)[0][1] == "corrupt_file"
+    assert "ends early" in found[-1].detail
+    good = texts(found)
+    assert good == [(i + 1, f"line {i * 7919 % 10**6}") for i in range(len(good))]
+
+
+@pytest.mark.parametrize("codec", [".gz", ".bz2", ".zst"])
+def test_a_file_that_is_not_compressed_as_its_name_says(tmp_path: Path, codec: str) -> None:
+    assert reasons(read(tmp_path / f"a.txt{codec}", b"plain text\n")) == [(1, "corrupt_file")]
+
+
+def test_formats_by_name() -> None:
+    assert FileFormat.of("gs://b/A.TXT") == FileFormat(".txt", "")
+    assert FileFormat.of("a.b.jsonl.zst") == FileFormat(".jsonl", ".zst")
+    assert FileFormat.of("a.csv.gz") == FileFormat(".csv", ".gz")
+    assert FileFormat.of("a.parquet") is None
+    assert FileFormat.of("txt") is None
+
+
+LINE = st.one_of(st.binary(max_size=12), st.text(max_size=12).map(str.encode), st.just(b""))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(LINE, max_size=40), st.integers(1, 60), st.sampled_from([b"\n", b"\r\n"]))
+def test_ranges_give_the_same_rows_as_the_whole_file(
+    tmp_path: Path, lines: list[bytes], range_bytes: int, newline: bytes
+) -> None:
+    path = tmp_path / "a.txt"
+    content = newline.join(lines)
+    whole = read(path, content)
+    parts = list(ranges(str(path), len(content), range_bytes))
+    apart = [row for part in parts for row in rows(part, FIELDS)]
+    assert apart == whole
+    count = content.count(b"\n") + (0 if content.endswith(b"\n") or not content else 1)
+    assert len(whole) == count
+
+
+def test_a_big_file_is_cut_and_the_line_numbers_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runinference_metrics.reading._CHUNK_BYTES", 1000)
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"line {i}\n" for i in range(1, 5001)))
+    parts = list(ranges(str(path), path.stat().st_size, 4000))
+    assert len(parts) > 5
+    found = [row for part in parts for row in rows(part, FIELDS)]
+    assert texts(found) == [(i, f"line {i}") for i in range(1, 5001)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.text(max_size=20), max_size=20), st.sampled_from(sorted(COMPRESS)))
+def test_what_the_csv_module_writes_is_read_back(
+    tmp_path: Path, cells: list[str], codec: str
+) -> None:
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(["n", "text"])
+    writer.writerows(enumerate(cells))
+    found = read(tmp_path / f"a.csv{codec}", COMPRESS[codec](stream.getvalue().encode()))
+    assert [one.text for one in found if isinstance(one, Record)] == [
+        cell for cell in cells if cell.strip()
+    ]
+    assert len(found) == len(cells)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.text(max_size=20).map(lambda text: json.dumps({"text": text}).encode()),
+        ),
+        max_size=20,
+    )
+)
+def test_every_json_line_is_one_record_one_rejection_or_one_blank(
+    tmp_path: Path, lines: list[bytes]
+) -> None:
+    lines = [line.replace(b"\n", b" ") for line in lines]
+    found = read(tmp_path / "a.jsonl", b"".join(line + b"\n" for line in lines))
+    assert len(found) == len(lines)
+    positions = [one.position for one in found if one is not None]
+    assert positions == sorted(set(positions))
