@@ -21,7 +21,9 @@ from transformers import (
 
 ROOT = Path(__file__).parent.parent
 DEMO_MODEL = ROOT / "models" / "demo"
-WORDS = "good bad film the a is was not very , . ! fine dull great poor story acting i it".split()
+WORDS = (
+    "good bad film the a is was not very , . ! fine dull great poor story acting i it".split()  # noqa: SIM905
+)
 
 
 def write_tokenizer(folder: Path, type_ids: bool) -> int:

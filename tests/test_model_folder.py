@@ -17,7 +17,7 @@ def test_what_a_folder_says(distilbert: Path) -> None:
     assert not folder.multi_label
     assert folder.check_max_length(None) == 64
     assert folder.check_max_length(10) == 10
-    with pytest.raises(UserError, match="--max_length takes .* to 64, the limit .*; got 65"):
+    with pytest.raises(UserError, match=r"--max_length takes .* to 64, the limit .*; got 65"):
         folder.check_max_length(65)
 
 

@@ -71,8 +71,9 @@ def test_an_unknown_flag_gets_the_nearest_known_one() -> None:
 @given(st.sampled_from([p.name for p in options.PARAMETERS]), st.text(max_size=20))
 def test_any_value_is_parsed_or_refused_with_one_line(name: str, text: str) -> None:
     base = [one for one in REQUIRED if not one.startswith(f"--{name}=")]
+    wrong = None
     try:
         options.parse([*base, f"--{name}={text}"])
     except UserError as error:
-        assert str(error).startswith("--")
-        assert "\n" not in str(error)
+        wrong = str(error)
+    assert wrong is None or (wrong.startswith("--") and "\n" not in wrong)

@@ -83,10 +83,11 @@ def _percent(value: float | None) -> str:
 
 
 def _short(value: float | None) -> str:
-    """A number in at most eight characters: 1234567890 as 1.23 G."""
+    """A number in at most seven characters: 1234567890 as 1.23 G."""
     if value is None:
         return "-"
     for unit, size in (("G", 1e9), ("M", 1e6)):
         if abs(value) >= size:
-            return f"{value / size:,.2f} {unit}"
+            scaled = value / size
+            return f"{scaled:,.2f} {unit}" if scaled < 100 else f"{scaled:,.1f} {unit}"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.1f}"

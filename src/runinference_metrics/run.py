@@ -3,14 +3,12 @@
 import contextlib
 import datetime
 import logging
-import os
 import platform
 import re
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import apache_beam as beam
@@ -24,7 +22,16 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from runinference_metrics import __version__ as version
-from runinference_metrics import checks, metrics, options, pipeline, report, workers, writing
+from runinference_metrics import (
+    checks,
+    interruption,
+    metrics,
+    options,
+    pipeline,
+    report,
+    workers,
+    writing,
+)
 from runinference_metrics.classifier import check_device
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.inference import ClassifierHandler, spec_of
@@ -32,8 +39,6 @@ from runinference_metrics.options import Settings
 from runinference_metrics.progress import shown
 
 _LOG = logging.getLogger(__name__)
-# What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
-_INTERRUPTED = 130
 
 
 def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
@@ -81,7 +86,11 @@ def _beam_options(arguments: Sequence[str]) -> PipelineOptions:
 def _beam_parser() -> Any:
     from apache_beam.options import pipeline_options as module
 
-    parser = module._BeamArgumentParser(allow_abbrev=False)
+    class Parser(module._BeamArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise UserError("help", "nothing and lists every flag", f"a flag of Beam's: {message}")
+
+    parser = Parser(allow_abbrev=False)
     for one in PipelineOptions.__subclasses__():
         with contextlib.suppress(Exception):
             one._add_argparse_args(parser)
@@ -89,12 +98,7 @@ def _beam_parser() -> Any:
 
 
 def _unknown_flags(arguments: Sequence[str]) -> list[str]:
-    try:
-        return list(_beam_parser().parse_known_args(list(arguments))[1])
-    except SystemExit:
-        # argparse has said on standard error which of Beam's flags is wrong.
-        raise UserError("help", "nothing and lists every flag", "a flag of Beam's that is wrong") \
-            from None  # fmt: skip
+    return list(_beam_parser().parse_known_args(list(arguments))[1])
 
 
 def _beam_flags() -> list[str]:
@@ -114,7 +118,10 @@ def _log_levels(local: bool) -> None:
 def _run_here(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:
     started = datetime.datetime.now(datetime.UTC)
     clock = time.monotonic()
-    with tempfile.TemporaryDirectory() as progress_folder, _interruptible(settings.output):
+    with (
+        tempfile.TemporaryDirectory() as progress_folder,
+        interruption.handled(settings.output, progress_folder),
+    ):
         handler = ClassifierHandler(
             spec_of(settings, workers.threads_per_process(beam_options)), progress_folder
         )
@@ -177,43 +184,3 @@ def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptio
     if state not in (None, "DONE"):
         runner = beam_options.view_as(StandardOptions).runner
         raise RunFailed(f"The job on {runner} ended as {state}.")
-
-
-@contextlib.contextmanager
-def _interruptible(output: str) -> Iterator[None]:
-    """Ends cleanly on Ctrl-C and on SIGTERM: no half-written shard is left, under any name."""
-    before = set(_temporary_folders(output))
-
-    def stop(number: int, frame: Any) -> NoReturn:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("\nInterrupted: no results were written.", file=sys.stderr)
-        for folder in set(_temporary_folders(output)) - before:
-            FileSystems.delete([folder])
-        sys.stderr.flush()
-        # The runner's worker threads are in the middle of a batch and cannot be stopped: leave
-        # without waiting, and take the worker processes along.
-        _kill_children()
-        os._exit(_INTERRUPTED)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _temporary_folders(output: str) -> list[str]:
-    # A pattern for files finds the folders' contents only; name the folders.
-    found = writing.matching(output, tuple(f"{one}/*" for one in writing.TEMPORARY_PATTERNS))
-    return sorted({os.path.dirname(path) for path in found})
-
-
-def _kill_children() -> None:
-    own = os.getpid()
-    with contextlib.suppress(OSError):
-        with open(f"/proc/{own}/task/{own}/children") as stream:
-            children = stream.read().split()
-        for child in children:
-            with contextlib.suppress(OSError):
-                os.kill(int(child), signal.SIGKILL)

@@ -1,0 +1,27 @@
+"""The classifier on a real GPU; needs only torch and transformers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from runinference_metrics.classifier import ClassifierSpec
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no usable CUDA GPU here")
+
+
+def test_the_gpu_says_what_the_cpu_says(distilbert: Path, sentences: list[str]) -> None:
+    cpu = ClassifierSpec(str(distilbert), precision="float32").load().classify(sentences)
+    gpu = ClassifierSpec(str(distilbert), "GPU", "float32").load().classify(sentences)
+    assert gpu.winners == cpu.winners
+    for left, right in zip(gpu.scores, cpu.scores, strict=True):
+        assert left == pytest.approx(right, abs=1e-3)
+
+
+def test_the_model_occupies_device_memory(distilbert: Path) -> None:
+    before = torch.cuda.memory_allocated()
+    classifier = ClassifierSpec(str(distilbert), "GPU").load()
+    grown = torch.cuda.memory_allocated() - before
+    assert classifier.model_bytes <= grown <= classifier.model_bytes + 1_000_000
+    assert classifier.effective.device_name == torch.cuda.get_device_name()
+    assert classifier.effective.precision in ("bfloat16", "float16")
