@@ -56,7 +56,7 @@ def make_texts(count: int) -> list[str]:
 def make_model(folder: Path) -> Path:
     """A model of DistilBERT's size with random weights; returns the path of its state dict."""
     torch.manual_seed(SEED)
-    model = DistilBertForSequenceClassification(DistilBertConfig(num_labels=2))
+    model = DistilBertForSequenceClassification(DistilBertConfig())
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(ROOT / "models" / "demo").save_pretrained(folder)
     state_dict = folder / "state_dict.pt"

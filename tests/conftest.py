@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertConfig,
@@ -18,6 +19,10 @@ from transformers import (
     DistilBertForSequenceClassification,
     PreTrainedTokenizerFast,
 )
+
+# A busy machine makes any single example slow; a hang is pytest-timeout's to find.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 ROOT = Path(__file__).parent.parent
 DEMO_MODEL = ROOT / "models" / "demo"

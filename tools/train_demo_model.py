@@ -162,7 +162,9 @@ def _padded(sequences: list[list[int]]) -> torch.Tensor:
     return torch.tensor([ids + [PAD] * (longest - len(ids)) for ids in sequences])
 
 
-def train(tokenizer: Tokenizer, examples: list[Example], recipe: Recipe) -> nn.Module:
+def train(
+    tokenizer: Tokenizer, examples: list[Example], recipe: Recipe
+) -> DistilBertForSequenceClassification:
     """Trains and returns the moving average of the weights."""
     rng = np.random.default_rng(recipe.seed)
     torch.manual_seed(recipe.seed)
@@ -262,7 +264,9 @@ def accuracy(folder: Path, examples: list[Example]) -> float:
     return right / len(examples)
 
 
-def write_model(model: nn.Module, tokenizer: Tokenizer, folder: Path) -> None:
+def write_model(
+    model: DistilBertForSequenceClassification, tokenizer: Tokenizer, folder: Path
+) -> None:
     """Writes the float16 weights and the tokenizer in transformers' own format."""
     model.half().save_pretrained(folder)
     PreTrainedTokenizerFast(

@@ -168,7 +168,7 @@ class _JoinBatches(beam.DoFn):
         window = GlobalWindow()
         for group in self._joiner.flush():
             joined = RecordBatch.join(group)  # type: ignore[arg-type]
-            yield WindowedValue(joined, window.max_timestamp(), [window])
+            yield WindowedValue(joined, window.max_timestamp(), (window,))
 
 
 class ClassifyBatches(beam.PTransform):

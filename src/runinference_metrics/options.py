@@ -292,10 +292,11 @@ def parse(argv: Sequence[str]) -> tuple[Settings, list[str]]:
     known, rest = parser().parse_known_args(list(argv))
     values: dict[str, Any] = {}
     for parameter in PARAMETERS:
-        text = getattr(known, parameter.name)
-        if text is None and parameter.default is None:
+        given = getattr(known, parameter.name)
+        text = parameter.default if given is None else given
+        if text is None:
             raise UserError(parameter.name, parameter.takes, "nothing: it is required")
-        values[parameter.name] = parameter.value(parameter.default if text is None else text)
+        values[parameter.name] = parameter.value(text)
     return Settings(**values), rest
 
 
