@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runinference_metrics import options
+from runinference_metrics.beam_flags import unknown_flag
 from runinference_metrics.errors import UserError
 
 REQUIRED = ["--input=a.txt", "--output=out"]
@@ -64,7 +65,7 @@ def test_overwrite_without_a_value_is_what_a_person_types() -> None:
 
 
 def test_an_unknown_flag_gets_the_nearest_known_one() -> None:
-    error = options.unknown_flag("--max_batchsize=3", ["runner"])
+    error = unknown_flag("--max_batchsize=3", ["runner"])
     assert "did you mean --max_batch_size?" in str(error)
 
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from conftest import DEMO_MODEL, ROOT, Program
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed
+from runinference_metrics.files import FileRange
 from runinference_metrics.metrics import reconcile
-from runinference_metrics.reading import FileRange, RowFields, rows
+from runinference_metrics.reading import RowFields, rows
 from runinference_metrics.records import Record, Rejected
 
 
@@ -111,9 +112,13 @@ def source(tmp_path: Path) -> Path:
         (["--model={tmp}"], "--model takes a folder with a sequence-classification model; got"),
         (["--max_length=5000"], "--max_length takes auto or a whole number from 3 to 512"),
         (["--output={tmp}/a.txt"], "--output takes a folder; got '{tmp}/a.txt', which is a file"),
-        (["--max_batchsize=3"], "'--max_batchsize=3'; did you mean --max_batch_size?"),
+        (
+            ["--max_batchsize=3"],
+            "--max_batchsize is no parameter of this program and no flag of Beam's; did you mean",
+        ),
         (["--output={tmp}/old"], "--output takes a folder without results of an earlier run"),
-        (["--direct_num_workers=many"], "direct_num_workers"),
+        (["--direct_num_workers=many"], "--direct_num_workers: invalid int value: 'many'"),
+        (["--input"], "--input: expected one argument"),
     ],
 )
 def test_wrong_input_ends_with_code_2_and_one_line(

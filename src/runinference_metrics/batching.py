@@ -1,9 +1,6 @@
 """Cutting texts into batches: pure functions."""
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import TypeVar
-
-Batch = TypeVar("Batch", bound=Sized)
+from collections.abc import Iterator, Sequence, Sized
 
 
 def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
@@ -58,15 +55,3 @@ class Joiner:
         if self._held:
             group, self._held, self._held_texts = self._held, [], 0
             yield group
-
-
-def in_groups_of(items: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Cuts a stream into lists of `size` items; the last may be shorter."""
-    group: list[Batch] = []
-    for item in items:
-        group.append(item)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from apache_beam.io.filesystems import FileSystems
 
 from runinference_metrics.errors import UserError
+from runinference_metrics.files import TAKES_FILES, FileFormat
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.options import Settings
-from runinference_metrics.reading import TAKES_FILES, FileFormat
 from runinference_metrics.writing import RESULT_PATTERNS, matching
 
 

@@ -1,4 +1,4 @@
-"""The errors that a user can cause and repair."""
+"""The errors that end a run with one line."""
 
 
 class UserError(Exception):
@@ -12,7 +12,17 @@ class UserError(Exception):
 
     def __init__(self, flag: str, takes: str, got: str) -> None:
         super().__init__(" ".join(f"--{flag} takes {takes}; got {got}".split()))
-        self.flag = flag
+
+
+class FlagError(UserError):
+    """A flag that is unknown, or that a parser refuses in its own words.
+
+    Args:
+        message: one line that names the flag.
+    """
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message.removeprefix("argument "))
 
 
 class RunFailed(Exception):

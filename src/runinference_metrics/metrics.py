@@ -1,7 +1,6 @@
 """Metric names, and a finished run's metrics as one document."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,8 +189,3 @@ def document(
 
 def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
-
-
-def processes(values: Iterable[dict[str, Any]], name: str) -> str:
-    """The values of one decision over all processes, as words."""
-    return ", ".join(sorted({str(value.get(name)) for value in values}))

@@ -5,12 +5,11 @@ Values arrive as strings, as the Flex Template launcher sends them.
 """
 
 import argparse
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
-from runinference_metrics.errors import UserError
+from runinference_metrics.errors import FlagError, UserError
 
 DEFAULT_MODEL = "models/demo"
 # Above this a batch of ordinary sentences no longer fits a worker's memory comfortably, and one
@@ -253,10 +252,10 @@ class Settings:
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are UserErrors."""
+    """An argument parser whose errors are FlagErrors."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError("help", "nothing and lists every flag", message)
+        raise FlagError(message)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -298,12 +297,3 @@ def parse(argv: Sequence[str]) -> tuple[Settings, list[str]]:
             raise UserError(parameter.name, parameter.takes, "nothing: it is required")
         values[parameter.name] = parameter.value(text)
     return Settings(**values), rest
-
-
-def unknown_flag(argument: str, beam_flags: Sequence[str]) -> UserError:
-    """The error for an argument that neither this project nor Beam knows, with a suggestion."""
-    name = argument.split("=")[0].lstrip("-")
-    known = [parameter.name for parameter in PARAMETERS] + list(beam_flags)
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean --{close[0]}?" if close else ""
-    return UserError("help", "nothing and lists every flag", f"the unknown {argument!r}{hint}")

@@ -8,8 +8,8 @@ import apache_beam as beam
 from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 
+from runinference_metrics import files, reading
 from runinference_metrics import metrics as names
-from runinference_metrics import reading
 from runinference_metrics.inference import ClassifierHandler, ClassifyBatches
 from runinference_metrics.options import Settings
 from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch, Rejected
@@ -74,7 +74,7 @@ class ReadBatches(beam.PTransform):
             | "Name and size" >> beam.Map(_name_and_size).with_output_types(tuple[str, int])
             # Patterns may overlap; a file is read once.
             | "Each file once" >> beam.Distinct()
-            | "Ranges" >> beam.FlatMapTuple(reading.ranges)
+            | "Ranges" >> beam.FlatMapTuple(files.ranges)
             | "Spread ranges" >> beam.Reshuffle()
             | "Rows"
             >> beam.ParDo(_ReadRange(fields, settings.max_batch_size)).with_outputs(
@@ -100,7 +100,7 @@ class _ReadRange(beam.DoFn):
         self._read = Metrics.counter(names.OWN_NAMESPACE, names.READ)
         self._blank = Metrics.counter(names.OWN_NAMESPACE, names.BLANK)
 
-    def process(self, part: reading.FileRange) -> Iterator[Any]:
+    def process(self, part: files.FileRange) -> Iterator[Any]:
         read = blank = 0
         records: list[Record] = []
         for row in reading.rows(part, self._fields):

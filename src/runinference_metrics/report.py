@@ -16,8 +16,8 @@ def print_table(document: dict[str, Any], output: str) -> None:
     """Prints the metrics of a run, as written to metrics.json, on standard output."""
     console = Console(width=TABLE_WIDTH, highlight=False, markup=False)
     run, records, derived = document["run"], document["records"], document["derived"]
-    devices = names.processes(run["effective"], "device_name") or run["parameters"]["device"]
-    precision = names.processes(run["effective"], "precision")
+    devices = _decided(run, "device_name") or run["parameters"]["device"]
+    precision = _decided(run, "precision")
     console.print()
     console.print(_values("Records", [
         ("read", _count(records["read"])),
@@ -37,6 +37,11 @@ def print_table(document: dict[str, Any], output: str) -> None:
         ("run time", f"{run['wall_secs']:,.1f} s on {devices} {precision}".rstrip()),
     ]))  # fmt: skip
     console.print(f"Results are in {output}")
+
+
+def _decided(run: dict[str, Any], name: str) -> str:
+    """What was decided where the model ran; several words when the workers differ."""
+    return ", ".join(sorted({str(one[name]) for one in run["effective"]}))
 
 
 def _values(title: str, rows: list[tuple[str, str]]) -> Table:

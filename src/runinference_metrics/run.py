@@ -1,6 +1,5 @@
 """One run from checked parameters to a reported result."""
 
-import contextlib
 import datetime
 import logging
 import platform
@@ -16,17 +15,16 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
-    SetupOptions,
     StandardOptions,
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from runinference_metrics import __version__ as version
 from runinference_metrics import (
+    beam_flags,
     checks,
     interruption,
     metrics,
-    options,
     pipeline,
     report,
     workers,
@@ -52,7 +50,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         UserError: something that the user gave is wrong.
         RunFailed: the run failed.
     """
-    beam_options = _beam_options(beam_arguments)
+    beam_options = beam_flags.parse(beam_arguments)
     local = workers.is_local(beam_options)
     _log_levels(local)
     patterns = checks.input_patterns(settings.input)
@@ -67,44 +65,6 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         _run_here(settings, patterns, beam_options)
     else:
         _launch(settings, patterns, beam_options)
-
-
-def _beam_options(arguments: Sequence[str]) -> PipelineOptions:
-    unknown = _unknown_flags(arguments)
-    launched = any(one.startswith("--template_location") for one in arguments)
-    if unknown and launched:
-        # The service may send flags that this Beam does not know; they must not stop a launch.
-        _LOG.warning("Beam does not know these flags, and ignores them: %s", " ".join(unknown))
-    elif unknown:
-        raise options.unknown_flag(unknown[0], _beam_flags())
-    result = PipelineOptions(list(arguments))
-    # Everything is imported from the installed package; pickling main would only add trouble.
-    result.view_as(SetupOptions).save_main_session = False
-    return result
-
-
-def _beam_parser() -> Any:
-    from apache_beam.options import pipeline_options as module
-
-    class Parser(module._BeamArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise UserError("help", "nothing and lists every flag", f"a flag of Beam's: {message}")
-
-    parser = Parser(allow_abbrev=False)
-    for one in PipelineOptions.__subclasses__():
-        with contextlib.suppress(Exception):
-            one._add_argparse_args(parser)
-    return parser
-
-
-def _unknown_flags(arguments: Sequence[str]) -> list[str]:
-    return list(_beam_parser().parse_known_args(list(arguments))[1])
-
-
-def _beam_flags() -> list[str]:
-    return [
-        flag.lstrip("-") for action in _beam_parser()._actions for flag in action.option_strings
-    ]
 
 
 def _log_levels(local: bool) -> None:
