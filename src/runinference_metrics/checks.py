@@ -58,6 +58,19 @@ def check_output(settings: Settings) -> list[str]:
     return old
 
 
+def make_folder(output: str) -> None:
+    """Makes a local output folder; raises UserError when it cannot be made or written to."""
+    if "://" in output:
+        return
+    try:
+        os.makedirs(output, exist_ok=True)
+    except OSError as error:
+        takes = "a folder that can be made"
+        raise UserError("output", takes, f"{output!r}: {error.strerror}") from error
+    if not os.access(output, os.W_OK):
+        raise UserError("output", "a folder that can be written to", repr(output))
+
+
 def check_model(settings: Settings) -> None:
     """Raises UserError when the model is no sequence classifier, or too short for max_length."""
     ModelFolder.read(settings.model).check_max_length(settings.max_length)

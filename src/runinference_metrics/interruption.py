@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a local run: leave at once, and leave nothing half-written."""
+"""The end of a local run that does not succeed: leave nothing half-written."""
 
 import contextlib
 import os
@@ -20,7 +20,8 @@ INTERRUPTED = 130
 
 @contextlib.contextmanager
 def handled(output: str, progress_folder: str) -> Iterator[None]:
-    """Until the block ends, Ctrl-C and SIGTERM end the program with code 130.
+    """Until the block ends, a failure removes the shards that are not whole, and so do Ctrl-C and
+    SIGTERM, which end the program with code 130.
 
     The runner's threads are in the middle of a batch and cannot be stopped, and an exception
     through the runner would wait for them. So the handler itself ends the worker processes,
@@ -40,8 +41,7 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
             for process in _descendants(os.getpid()):
                 with contextlib.suppress(OSError):
                     os.kill(process, signal.SIGKILL)
-            for folder in set(_unfinished(output)) - before:
-                FileSystems.delete([folder])
+            _remove_unfinished(output, before)
             shutil.rmtree(progress_folder, ignore_errors=True)
         finally:
             os._exit(INTERRUPTED)
@@ -49,6 +49,9 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
     previous = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except Exception:
+        _remove_unfinished(output, before)
+        raise
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -56,9 +59,17 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
 
 def _unfinished(output: str) -> list[str]:
     """The folders in which Beam's sink keeps shards until they are whole."""
-    # A pattern matches files only; their folders are meant.
+    if "://" not in output:
+        patterns = writing.TEMPORARY_PATTERNS
+        return [str(path) for pattern in patterns for path in Path(output).glob(pattern)]
+    # A bucket has no folders, only files with long names.
     found = writing.matching(output, tuple(f"{one}/*" for one in writing.TEMPORARY_PATTERNS))
     return sorted({os.path.dirname(path) for path in found})
+
+
+def _remove_unfinished(output: str, before: set[str]) -> None:
+    for folder in set(_unfinished(output)) - before:
+        FileSystems.delete([folder])
 
 
 def _descendants(process: int) -> Iterator[int]:

@@ -59,6 +59,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     if local:
         # Elsewhere the GPU is the workers', not the launcher's.
         check_device(settings.device)
+    checks.make_folder(settings.output)
     if old:
         FileSystems.delete(old)
     if local:
@@ -70,8 +71,10 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
 def _log_levels(local: bool) -> None:
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
     if local:
-        # Beam warns, on the root logger too, about how it runs itself at every local start.
+        # Beam warns, on the root logger too, about how it runs itself at every local start; and
+        # what it logs of a failure comes back to this program as an exception anyway.
         logging.getLogger().setLevel(logging.ERROR)
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
         logging.getLogger("runinference_metrics").setLevel(logging.WARNING)
 
 
