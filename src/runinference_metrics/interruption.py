@@ -38,7 +38,8 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
         # From here on the runner's threads would complain about their dying workers.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         try:
-            for process in _descendants(os.getpid()):
+            # All are found before the first is ended: its children would no longer be below us.
+            for process in list(_descendants(os.getpid())):
                 with contextlib.suppress(OSError):
                     os.kill(process, signal.SIGKILL)
             _remove_unfinished(output, before)
