@@ -145,6 +145,18 @@ def test_wrong_input_ends_with_code_2_and_one_line(
     assert (tmp_path / "old" / "predictions-00000-of-00001.jsonl").read_text() == "mine\n"
 
 
+def test_a_runner_that_does_not_exist_is_one_line(
+    tmp_path: Path, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"--input={source}", f"--output={tmp_path}/out", f"--model={DEMO_MODEL}"]
+    assert main(["run", *arguments, "--runner=FlinkishRunner"]) == 2
+    err = capsys.readouterr().err
+    assert "FlinkishRunner" in err
+    assert err.count("\n") == 1
+    assert main(["run", *arguments, "--runner=DataflowRunner"]) == 2
+    assert "project" in capsys.readouterr().err
+
+
 def test_no_command_and_a_wrong_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert main(["walk"]) == 2

@@ -31,7 +31,7 @@ from runinference_metrics import (
     writing,
 )
 from runinference_metrics.classifier import check_device
-from runinference_metrics.errors import RunFailed, UserError
+from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.inference import ClassifierHandler, spec_of
 from runinference_metrics.options import Settings
 from runinference_metrics.progress import shown
@@ -137,7 +137,11 @@ def _raise_plainly(error: Exception) -> NoReturn:
 
 def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:
     handler = ClassifierHandler(spec_of(settings, workers.threads_per_process(beam_options)))
-    built = beam.Pipeline(options=beam_options)
+    try:
+        built = beam.Pipeline(options=beam_options)
+    except ValueError as error:
+        # An unknown runner, or an option that the runner needs and has not got.
+        raise FlagError(" ".join(str(error).split())) from error
     pipeline.build(built, pipeline.Plan(settings, patterns, handler, spread=True))
     result = built.run()
     if beam_options.view_as(GoogleCloudOptions).template_location:
