@@ -1,5 +1,6 @@
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -63,6 +64,36 @@ def test_words_are_joined_as_people_write_them(tool: ModuleType) -> None:
     assert tool.rejoin("it 's a film , and i do n't like it .") == (
         "it's a film, and i don't like it."
     )
+
+
+TRAIN_A_TINY_MODEL = """
+import hashlib, importlib.util, random, sys, torch
+spec = importlib.util.spec_from_file_location("tool", sys.argv[1])
+tool = sys.modules["tool"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+draw = random.Random(1)
+# Many pieces are equally frequent: the vocabulary must not depend on how ties fall.
+words = ["".join(draw.choices("abcdefgh", k=6)) for _ in range(400)]
+examples = [tool.Example(" ".join(draw.sample(words, 9)), n % 2) for n in range(90)]
+tokenizer = tool.train_tokenizer([e.text for e in examples], 120)
+size = tokenizer.get_vocab_size()
+recipe = tool.Recipe(vocabulary=size, epochs=1, width=32)
+tool.prepare()
+weights = tool.train(tokenizer, examples, recipe).state_dict()
+digest = hashlib.sha256(tokenizer.to_str().encode())
+for name in sorted(weights):
+    digest.update(weights[name].numpy().tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_two_runs_give_the_same_model() -> None:
+    command = [sys.executable, "-c", TRAIN_A_TINY_MODEL, str(ROOT / "tools/train_demo_model.py")]
+    outputs = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+        for _ in range(3)
+    ]
+    assert len(set(outputs)) == 1, outputs
 
 
 def test_a_model_below_the_bar_is_not_written(

@@ -122,18 +122,34 @@ def rejoin(text: str) -> str:
     return text
 
 
-def train_tokenizer(texts: list[str], size: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer with a vocabulary from these texts."""
+def _vocabulary(texts: list[str], size: int) -> list[str]:
+    """A WordPiece vocabulary, the same in every run.
+
+    The trainer meets words in an order that changes from run to run, numbers the pieces that
+    continue a word as it meets them, and settles ties by these numbers. Given as special tokens,
+    they have their numbers beforehand.
+    """
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    tokenizer.train_from_iterator(
-        texts,
-        trainers.WordPieceTrainer(
-            vocab_size=size, special_tokens=SPECIAL_TOKENS, show_progress=False
-        ),
+    letters = {letter for text in texts for letter in tokenizer.normalizer.normalize_str(text)}
+    numbered = SPECIAL_TOKENS + [f"##{letter}" for letter in sorted(letters) if letter.strip()]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=numbered, show_progress=False
     )
+    tokenizer.train_from_iterator(texts, trainer)
+    found = tokenizer.get_vocab()
+    return sorted(found, key=found.__getitem__)
+
+
+def train_tokenizer(texts: list[str], size: int) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer with a vocabulary from these texts."""
+    vocabulary = {token: number for number, token in enumerate(_vocabulary(texts, size))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.add_special_tokens(SPECIAL_TOKENS)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
@@ -304,6 +320,13 @@ the project runs and tests itself without downloading anything. It is not meant 
 """
 
 
+def prepare() -> None:
+    """Makes torch give the same weights in every run on the same kind of processor."""
+    # The order of a sum depends on the number of threads, and so does the last bit of a weight.
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+
+
 def make_model(data: Path, output: Path, recipe: Recipe) -> float:
     """Trains, measures, and moves the model into `output` if it reaches the bar.
 
@@ -312,9 +335,7 @@ def make_model(data: Path, output: Path, recipe: Recipe) -> float:
     """
     examples = read_examples(data / "train_phrases.tsv", label_column=0, header=True)
     dev = read_examples(data / "dev.tsv", label_column=1, header=False)
-    # The order of a sum depends on the number of threads, and so does the last bit of a weight.
-    torch.set_num_threads(2)
-    torch.use_deterministic_algorithms(True)
+    prepare()
     texts = [e.text for e in examples]
     tokenizer = train_tokenizer(texts + [rejoin(text) for text in texts], recipe.vocabulary)
     model = train(tokenizer, examples, recipe)
