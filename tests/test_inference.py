@@ -9,10 +9,10 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
-from runinference_metrics import metrics as names
+from runinference_metrics import names
+from runinference_metrics.beam_metrics import BeamMetrics
 from runinference_metrics.classifier import ClassifierSpec
 from runinference_metrics.inference import ClassifierHandler, ClassifyBatches
-from runinference_metrics.metrics import RunMetrics
 from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch
 
 
@@ -46,12 +46,12 @@ def batches_of(sizes: list[int]) -> list[RecordBatch]:
     ]
 
 
-def run(build: Any) -> RunMetrics:
+def run(build: Any) -> BeamMetrics:
     pipeline = beam.Pipeline(runner=FnApiRunner())
     build(pipeline)
     result = pipeline.run()
     result.wait_until_finish()
-    return RunMetrics(result)
+    return BeamMetrics.of_result(result)
 
 
 @pytest.mark.parametrize("sizes", [[1], [3, 512, 40, 7]])

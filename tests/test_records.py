@@ -1,6 +1,8 @@
 import json
 import math
+import random
 
+from documents_for_tests import make_batch
 from runinference_metrics.records import (
     BatchStats,
     Classification,
@@ -10,13 +12,14 @@ from runinference_metrics.records import (
     Rejected,
 )
 
-STATS = BatchStats(2, 8, 0, 0, 1, 1, 1)
+STATS = BatchStats(2, 8, 0, 0, 1, 1, 1, 1, {4: 2})
+RUN = make_batch(random.Random(1)).run
 
 
 def test_a_prediction_as_the_contract_has_it() -> None:
     batch = RecordBatch.of([Record("good", "gs://b/a.txt", 17, 10**30, {"stars": 5})])
     found = Classification(("NEG", "POS"), [[0.25, 0.75]], [1], STATS)
-    (line,) = ClassifiedBatch(batch, found).prediction_lines()
+    (line,) = ClassifiedBatch(batch, found, RUN).prediction_lines()
     assert json.loads(line) == {
         "text": "good",
         "label": "POS",
@@ -33,7 +36,7 @@ def test_a_text_without_a_finite_score_has_no_prediction() -> None:
     batch = RecordBatch.of([Record("a", "f", 1), Record("b", "f", 2)])
     found = Classification(("N", "P"), [[math.nan, math.nan], [0.1, 0.9]], [None, 1], STATS)
     rejected = batch.rejected(0, "score_not_finite", "nan", "inference")
-    whole = ClassifiedBatch(batch, found, [rejected])
+    whole = ClassifiedBatch(batch, found, RUN, [rejected])
     assert [json.loads(line)["text"] for line in whole.prediction_lines()] == ["b"]
     assert whole.predicted_count == 1
     assert json.loads(rejected.json_line())["position"] == 1

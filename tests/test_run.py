@@ -57,6 +57,7 @@ def test_the_samples_end_to_end(program: Program) -> None:
     assert [line for line in ran.err.splitlines() if " texts classified" not in line] == []
     assert sorted(path.name for path in ran.folder.iterdir()) == [
         "dead_letters-00000-of-00001.jsonl", "metrics.json", "predictions-00000-of-00001.jsonl",
+        "report.html",
     ]  # fmt: skip
 
 
@@ -192,8 +193,9 @@ def test_overwrite_replaces_all_old_shards_and_nothing_else(
     assert main(["run", *arguments, "--overwrite=true"]) == 0
     assert sorted(path.name for path in out.iterdir()) == [
         "dead_letters-00000-of-00001.jsonl", "metrics.json", "notes.md",
-        "predictions-00000-of-00001.jsonl",
+        "predictions-00000-of-00001.jsonl", "report.html",
     ]  # fmt: skip
+    assert (out / "report.html").read_text() != "old"
     # Two patterns that match the same file read it once.
     assert len(rows_of(out, "predictions")) == 1
 

@@ -1,4 +1,4 @@
-"""The commands: `python -m runinference_metrics run …`."""
+"""The commands: `python -m runinference_metrics run …`, `report …`, `compare …`."""
 
 import sys
 from collections.abc import Sequence
@@ -10,7 +10,15 @@ USAGE = """usage: python -m runinference_metrics COMMAND
 commands:
   run --input=PATTERN --output=FOLDER [parameters] [Beam's own flags]
       classify text files; `run --help` explains every parameter
+  report FOLDER [--prices=FILE]
+      show a run again from its metrics.json, and write its report.html anew
+  report --job_id=ID --project=P --region=R [--prices=FILE] [--output=FOLDER]
+      show what the Dataflow API knows of a job
+  compare A B [C ...] [--html=FILE]
+      put the runs of two or more output folders side by side
 """
+
+COMMANDS = ("run", "report", "compare")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,17 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
         return 0 if arguments else 2
-    if arguments[0] != "run":
-        print(f"error: expected the command run, got {arguments[0]!r}", file=sys.stderr)
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS:
+        expected = ", ".join(COMMANDS)
+        print(f"error: expected a command ({expected}), got {command!r}", file=sys.stderr)
         return 2
     try:
-        # Beam and torch take seconds to import: not before they are needed.
-        from runinference_metrics import options
-
-        settings, rest = options.parse(arguments[1:])
-        from runinference_metrics.run import run
-
-        run(settings, rest)
+        _do(command, rest)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -37,6 +41,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _do(command: str, arguments: list[str]) -> None:
+    # Beam and torch take seconds to import: not before they are needed.
+    if command == "run":
+        from runinference_metrics import options
+
+        settings, rest = options.parse(arguments)
+        from runinference_metrics.run import run
+
+        run(settings, rest)
+        return
+    from runinference_metrics import commands
+
+    {"report": commands.run_report, "compare": commands.run_compare}[command](arguments)
 
 
 if __name__ == "__main__":

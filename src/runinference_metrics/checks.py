@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from runinference_metrics.errors import UserError
@@ -74,6 +75,15 @@ def make_folder(output: str) -> None:
 def check_model(settings: Settings) -> None:
     """Raises UserError when the model is no sequence classifier, or too short for max_length."""
     ModelFolder.read(settings.model).check_max_length(settings.max_length)
+
+
+def content(path: str, flag: str) -> bytes:
+    """The content of a small file, local or gs://; raises UserError when it cannot be read."""
+    try:
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+            return stream.read()
+    except Exception as error:
+        raise UserError(flag, "a file that can be read", f"{path!r}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

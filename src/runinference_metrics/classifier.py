@@ -5,6 +5,7 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from runinference_metrics.batching import micro_batches
 from runinference_metrics.errors import UserError
 from runinference_metrics.model_folder import ModelFolder
-from runinference_metrics.records import BatchStats, Classification
+from runinference_metrics.records import BatchStats, Classification, Effective
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ AUTO_BATCH_TOKENS = {"CPU": 1024, "GPU": 32_768}
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # float32 carries seven to eight decimals of a probability; the rest is noise in the output.
 _SCORE_DECIMALS = 8
+_NO_WORK = BatchStats(0, 0, 0, 0, 0, 0, 0, 0, {})
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,6 @@ class ClassifierSpec:
     def load(self) -> "Classifier":
         """Loads the model; takes seconds. Raises UserError when it cannot be used."""
         return Classifier(self)
-
-
-@dataclass(frozen=True)
-class Effective:
-    """What the environment and the model decided; recorded in metrics.json."""
-
-    device_name: str
-    precision: str
-    max_batch_tokens: int
-    max_length: int
-    threads: int
-    model_architecture: str
-    model_digest: str
-    torch_version: str
-    transformers_version: str
 
 
 def gpu_problem() -> str | None:
@@ -193,6 +180,11 @@ class Classifier:
         storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
         return sum(storages.values())
 
+    @property
+    def gpus(self) -> int:
+        """The GPUs of this machine, which are paid for whether used or not; 0 on a CPU."""
+        return torch.cuda.device_count() if self._gpu else 0
+
     def classify(self, texts: Sequence[str]) -> Classification:
         """Classifies texts, in their order.
 
@@ -200,7 +192,7 @@ class Classifier:
         budget, each padded to its own longest. The device's work is finished when it returns.
         """
         if not texts:
-            return Classification(self.label_names, [], [], BatchStats(0, 0, 0, 0, 0, 0, 0))
+            return Classification(self.label_names, [], [], _NO_WORK)
         started = time.perf_counter_ns()
         encodings = self._encoder.encode_batch(list(texts))
         ids = [encoding.ids for encoding in encodings]
@@ -225,7 +217,9 @@ class Classifier:
             truncated=truncated,
             micro_batches=len(cut),
             tokenize_micro_secs=(tokenized - started) // 1000,
+            wait_micro_secs=(locked - tokenized) // 1000,
             forward_micro_secs=(finished - locked) // 1000,
+            lengths=dict(Counter(lengths.tolist())),
         )
         return Classification(
             self.label_names,

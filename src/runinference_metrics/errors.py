@@ -5,13 +5,14 @@ class UserError(Exception):
     """The user's input was wrong: one line, exit code 2, no traceback.
 
     Args:
-        flag: the flag that is wrong, without its dashes.
+        flag: the flag that is wrong, without its dashes; or a positional argument, in capitals.
         takes: what the flag takes, as the end of "--flag takes …".
         got: what came instead.
     """
 
     def __init__(self, flag: str, takes: str, got: str) -> None:
-        super().__init__(" ".join(f"--{flag} takes {takes}; got {got}".split()))
+        name = flag if flag.isupper() else f"--{flag}"
+        super().__init__(" ".join(f"{name} takes {takes}; got {got}".split()))
 
 
 class FlagError(UserError):

@@ -1,10 +1,12 @@
 """Beam's side of the classifier: the ModelHandler, and the transform around RunInference."""
 
+import os
+import socket
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import apache_beam as beam
@@ -13,17 +15,19 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from runinference_metrics import metrics as names
+from runinference_metrics import names
 from runinference_metrics.batching import Joiner
 from runinference_metrics.classifier import Classifier, ClassifierSpec
 from runinference_metrics.options import Settings
 from runinference_metrics.progress import ProgressCount
 from runinference_metrics.records import (
+    BatchRun,
     BatchStats,
     ClassifiedBatch,
+    Machine,
     RecordBatch,
     Rejected,
-    to_json,
+    Worker,
 )
 
 
@@ -64,7 +68,7 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         """Classifies one batch; returns one ClassifiedBatch."""
         assert isinstance(batch, RecordBatch)
         namespace = self.get_metrics_namespace()
-        self._report_load(namespace, model)
+        load_milli_secs = self._report_load(namespace, model)
         started = self._clock.time_ns()
         try:
             classification = model.classify(batch.texts)
@@ -75,22 +79,29 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         Metrics.distribution(namespace, names.LATENCY).update(latency_micro_secs)
         Metrics.counter(namespace, names.NUM_INFERENCES).inc(len(batch))
         Metrics.distribution(namespace, names.BATCH_SIZE).update(len(batch))
-        Metrics.distribution(namespace, names.BATCH_BYTES).update(self.get_num_bytes(batch))
+        request_bytes = self.get_num_bytes(batch)
+        Metrics.distribution(namespace, names.BATCH_BYTES).update(request_bytes)
         _report_stats(classification.stats)
         if self._progress_folder:
             _progress(self._progress_folder).add(len(batch))
-        return [ClassifiedBatch(batch, classification, list(_not_finite(batch, classification)))]
+        run = BatchRun(
+            started // 1000,
+            latency_micro_secs,
+            request_bytes,
+            _worker(model),
+            load_milli_secs,
+            None if load_milli_secs is None else model.model_bytes,
+        )
+        rejected = list(_not_finite(batch, classification))
+        return [ClassifiedBatch(batch, classification, run, rejected)]
 
-    def _report_load(self, namespace: str, model: Classifier) -> None:
+    def _report_load(self, namespace: str, model: Classifier) -> int | None:
         """Emits the metrics of loading, once a load: setup has no bundle to count them in."""
         load_milli_secs = _LOADED.take(model)
-        if load_milli_secs is None:
-            return
-        Metrics.distribution(namespace, names.LOAD_LATENCY).update(load_milli_secs)
-        Metrics.distribution(namespace, names.MODEL_BYTES).update(model.model_bytes)
-        Metrics.string_set(names.OWN_NAMESPACE, names.EFFECTIVE).add(
-            to_json(asdict(model.effective)).decode()
-        )
+        if load_milli_secs is not None:
+            Metrics.distribution(namespace, names.LOAD_LATENCY).update(load_milli_secs)
+            Metrics.distribution(namespace, names.MODEL_BYTES).update(model.model_bytes)
+        return load_milli_secs
 
     def get_num_bytes(self, batch: Sequence[RecordBatch] | RecordBatch) -> int:
         """The size of the request: the UTF-8 bytes of its texts."""
@@ -128,6 +139,14 @@ class _LoadTimes:
 
 _LOADED = _LoadTimes()
 _PROGRESS: dict[str, ProgressCount] = {}
+# Process numbers repeat from container to container and from machine to machine.
+_PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def _worker(model: Classifier) -> Worker:
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = Machine(socket.gethostname(), os.cpu_count() or 1, memory_bytes, model.gpus)
+    return Worker(_PROCESS, machine, model.effective)
 
 
 def _progress(folder: str) -> ProgressCount:
@@ -141,6 +160,7 @@ def _report_stats(stats: BatchStats) -> None:
     Metrics.counter(space, names.TRUNCATED_TEXTS).inc(stats.truncated)
     Metrics.counter(space, names.MICRO_BATCHES).inc(stats.micro_batches)
     Metrics.distribution(space, names.TOKENIZE).update(stats.tokenize_micro_secs)
+    Metrics.distribution(space, names.WAIT).update(stats.wait_micro_secs)
     Metrics.distribution(space, names.FORWARD).update(stats.forward_micro_secs)
 
 

@@ -1,119 +1,17 @@
-"""Metric names, and a finished run's metrics as one document."""
+"""A run's summary as one document: the content of metrics.json."""
 
-import json
-from dataclasses import dataclass
+import datetime
+from dataclasses import asdict
 from typing import Any
 
+from runinference_metrics import names
+from runinference_metrics.distribution import RELATIVE_ERROR, Distribution
 from runinference_metrics.errors import RunFailed
-
-# Beam's own names, under the namespace of its base handler.
-BEAM_NAMESPACE = "RunInference"
-NUM_INFERENCES = "num_inferences"
-FAILED_BATCHES = "failed_batches_counter"
-BATCH_SIZE = "inference_request_batch_size"
-BATCH_BYTES = "inference_request_batch_byte_size"
-LATENCY = "inference_batch_latency_micro_secs"
-MODEL_BYTES = "model_byte_size"
-LOAD_LATENCY = "load_model_latency_milli_secs"
-
-OWN_NAMESPACE = "runinference_metrics"
-READ = "records_read"
-BLANK = "records_blank"
-PREDICTED = "records_predicted"
-DEAD_LETTERED = "records_dead_lettered"
-# Dead letters by reason are counters of this prefix and the reason.
-REASON_PREFIX = "dead_letters."
-TOKENS = "tokens"
-PADDING_TOKENS = "padding_tokens"
-TRUNCATED_TEXTS = "truncated_texts"
-MICRO_BATCHES = "micro_batches"
-TOKENIZE = "tokenize_micro_secs"
-FORWARD = "forward_micro_secs"
-EFFECTIVE = "effective"
+from runinference_metrics.prices import Prices, Resources
+from runinference_metrics.summary import SCORE_UNIT, Summary, WorkerTotals
 
 # Rises when a reader of metrics.json would have to change.
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A distribution as Beam keeps it: exact, and without percentiles."""
-
-    count: int = 0
-    sum: int = 0
-    min: int = 0
-    max: int = 0
-
-    def merge(self, other: "Distribution") -> "Distribution":
-        """The distribution of both together."""
-        if not self.count or not other.count:
-            return self if self.count else other
-        return Distribution(
-            self.count + other.count,
-            self.sum + other.sum,
-            min(self.min, other.min),
-            max(self.max, other.max),
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """Count, sum, min, max and mean; what no batch could say is null."""
-        if not self.count:
-            return {"count": 0, "sum": 0, "min": None, "max": None, "mean": None}
-        return {
-            "count": self.count,
-            "sum": self.sum,
-            "min": self.min,
-            "max": self.max,
-            "mean": self.sum / self.count,
-        }
-
-
-class RunMetrics:
-    """A finished run's Beam metrics, by namespace and name, over all steps.
-
-    Args:
-        result: what `pipeline.run()` gave.
-    """
-
-    def __init__(self, result: Any) -> None:
-        found = result.metrics().query()
-        self._counters: dict[tuple[str, str], int] = {}
-        self._distributions: dict[tuple[str, str], Distribution] = {}
-        self.effective: list[dict[str, Any]] = []
-        for one in found["counters"]:
-            key = (one.key.metric.namespace, one.key.metric.name)
-            self._counters[key] = self._counters.get(key, 0) + (one.result or 0)
-        for one in found["distributions"]:
-            key = (one.key.metric.namespace, one.key.metric.name)
-            if one.result and one.result.count:
-                value = Distribution(
-                    one.result.count, one.result.sum, one.result.min, one.result.max
-                )
-                self._distributions[key] = value.merge(self.distribution(*key))
-        for one in found.get("string_sets", ()):
-            if one.key.metric.name == EFFECTIVE:
-                self.effective = [json.loads(text) for text in sorted(one.result or ())]
-
-    def counter(self, namespace: str, name: str) -> int:
-        """A counter; 0 when nothing was counted."""
-        return self._counters.get((namespace, name), 0)
-
-    def own(self, name: str) -> int:
-        """A counter of the project's own."""
-        return self.counter(OWN_NAMESPACE, name)
-
-    def distribution(self, namespace: str, name: str) -> Distribution:
-        """A distribution; empty when nothing was measured."""
-        return self._distributions.get((namespace, name), Distribution())
-
-    def dead_letters_by_reason(self) -> dict[str, int]:
-        """Dead letters by reason, the commonest first."""
-        found = {
-            name.removeprefix(REASON_PREFIX): count
-            for (_, name), count in self._counters.items()
-            if name.startswith(REASON_PREFIX) and count
-        }
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+SCHEMA_VERSION = 2
 
 
 def reconcile(read: int, predicted: int, dead_lettered: int, blank: int) -> None:
@@ -128,64 +26,164 @@ def reconcile(read: int, predicted: int, dead_lettered: int, blank: int) -> None
 
 
 def document(
-    found: RunMetrics, run: dict[str, Any], parameters: dict[str, Any], wall_secs: float
+    summary: Summary, facts: dict[str, Any], prices: Prices | None, ended_micro_secs: int
 ) -> dict[str, Any]:
-    """The content of metrics.json.
+    """The content of metrics.json, computed inside the pipeline.
 
     Args:
-        found: the run's metrics.
-        run: job, runner, versions, start and end.
-        parameters: the parameters with their values.
-        wall_secs: from the start of the pipeline to its end.
+        summary: the run's figures.
+        facts: what was known at launch: runner, job, versions, parameters.
+        prices: what resources cost, if the user said so.
+        ended_micro_secs: when the predictions had been written, since the epoch.
     """
-    beam = {
-        name: found.distribution(BEAM_NAMESPACE, name).as_json()
-        for name in (BATCH_SIZE, BATCH_BYTES, LATENCY, MODEL_BYTES, LOAD_LATENCY)
-    }
-    inferences = found.counter(BEAM_NAMESPACE, NUM_INFERENCES)
-    tokens, padding = found.own(TOKENS), found.own(PADDING_TOKENS)
-    total_inference_secs = found.distribution(BEAM_NAMESPACE, LATENCY).sum / 1e6
+    began = ended_micro_secs if summary.began is None else summary.began
+    wall_secs = (ended_micro_secs - began) / 1e6
+    dead = dict(sorted(summary.dead_letters.items(), key=lambda item: (-item[1], item[0])))
+    resources = Resources.of_machines(list(summary.machines.values()), wall_secs)
     return {
         "schema_version": SCHEMA_VERSION,
         "run": {
-            **run,
-            "parameters": parameters,
-            "effective": found.effective,
+            "source": "pipeline",
+            **facts,
+            "start": timestamp(began),
+            "end": timestamp(ended_micro_secs),
             "wall_secs": wall_secs,
+            "effective": sorted((asdict(one) for one in summary.effective), key=str),
+            "input": {
+                "files": summary.files,
+                "bytes": summary.file_bytes,
+                "fingerprint": f"{summary.num_inferences}-{summary.fingerprint:016x}",
+            },
         },
         "records": {
-            "read": found.own(READ),
-            "blank": found.own(BLANK),
-            "predicted": found.own(PREDICTED),
-            "dead_lettered": found.own(DEAD_LETTERED),
-            "dead_letters_by_reason": found.dead_letters_by_reason(),
-            "truncated": found.own(TRUNCATED_TEXTS),
+            "read": summary.read,
+            "blank": summary.blank,
+            "predicted": summary.predicted,
+            "dead_lettered": summary.dead_letters.total(),
+            "dead_letters_by_reason": dead,
+            "truncated": summary.truncated,
         },
         "runinference": {
-            NUM_INFERENCES: inferences,
-            FAILED_BATCHES: found.counter(BEAM_NAMESPACE, FAILED_BATCHES),
-            **beam,
+            names.NUM_INFERENCES: summary.num_inferences,
+            # A batch that fails is tried again by the runner, or ends the run: what is summed up
+            # here, like Beam's own committed value, is work that was completed.
+            names.FAILED_BATCHES: 0,
+            **{name: summary.distributions[name].as_json() for name in names.BEAM_DISTRIBUTIONS},
         },
-        "tokens": {
-            "real": tokens,
-            "padding": padding,
-            "padding_share": _ratio(padding, tokens + padding),
-            MICRO_BATCHES: found.own(MICRO_BATCHES),
-        },
-        "stages": {
-            TOKENIZE: found.distribution(OWN_NAMESPACE, TOKENIZE).as_json(),
-            FORWARD: found.distribution(OWN_NAMESPACE, FORWARD).as_json(),
-        },
-        "derived": {
-            # SUM of the latencies. Beam's page says num_inferences x MEAN, which is too much by
-            # the mean batch size: MEAN is a batch's latency, not a text's.
-            "total_inference_secs": total_inference_secs,
-            "texts_per_inference_sec": _ratio(inferences, total_inference_secs),
-            "tokens_per_inference_sec": _ratio(tokens, total_inference_secs),
-            "texts_per_wall_sec": _ratio(inferences, wall_secs),
-        },
+        "tokens": tokens(
+            summary.tokens, summary.padding, summary.micro_batches, _of_counts(summary.lengths)
+        ),
+        "stages": {name: summary.distributions[name].as_json() for name in names.STAGES},
+        "percentile_relative_error": RELATIVE_ERROR,
+        "workers": _workers(summary),
+        "timeline": summary.timeline.as_json(began),
+        "labels": _labels(summary),
+        "derived": derived(
+            summary.num_inferences, summary.tokens, summary.distributions[names.LATENCY].sum,
+            wall_secs,
+        ),
+        **costs(resources, prices, summary.num_inferences),
+    }  # fmt: skip
+
+
+def timestamp(micro_secs: int) -> str:
+    """A time since the epoch as ISO 8601, in UTC."""
+    time = datetime.datetime.fromtimestamp(micro_secs / 1e6, datetime.UTC)
+    return time.isoformat(timespec="milliseconds")
+
+
+def tokens(
+    real: int, padding: int, micro_batches: int, lengths: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The section on tokens; `lengths` is the distribution of tokens a text, where known."""
+    return {
+        "real": real,
+        "padding": padding,
+        "padding_share": ratio(padding, real + padding),
+        names.MICRO_BATCHES: micro_batches,
+        "lengths": lengths,
     }
 
 
-def _ratio(part: float, whole: float) -> float | None:
+def derived(
+    num_inferences: int, real_tokens: int, latency_sum_micro_secs: int, wall_secs: float | None
+) -> dict[str, Any]:
+    """What follows from the metrics."""
+    # SUM of the latencies. Beam's page says num_inferences x MEAN, which is too much by the mean
+    # batch size: MEAN is a batch's latency, not a text's.
+    total_inference_secs = latency_sum_micro_secs / 1e6
+    return {
+        "total_inference_secs": total_inference_secs,
+        "texts_per_inference_sec": ratio(num_inferences, total_inference_secs),
+        "tokens_per_inference_sec": ratio(real_tokens, total_inference_secs),
+        "texts_per_wall_sec": ratio(num_inferences, wall_secs),
+    }
+
+
+def costs(resources: Resources, prices: Prices | None, num_inferences: int) -> dict[str, Any]:
+    """The sections on resources and cost; the cost is null without prices."""
+    cost = None
+    if prices:
+        total = prices.cost(resources)
+        per_text = ratio(total, num_inferences)
+        cost = {
+            "total": total,
+            "per_million_texts": None if per_text is None else per_text * 1e6,
+            "prices": asdict(prices),
+        }
+    return {"resources": asdict(resources), "cost": cost}
+
+
+def ratio(part: float, whole: float | None) -> float | None:
+    """`part / whole`; None where there is nothing to divide by."""
     return part / whole if whole else None
+
+
+def _of_counts(counts: dict[int, int]) -> dict[str, Any]:
+    values = Distribution()
+    for value in sorted(counts):
+        values.add(value, counts[value])
+    return values.as_json()
+
+
+def _labels(summary: Summary) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": label,
+            "texts": texts,
+            "share": texts / summary.predicted,
+            "mean_score": summary.score_units[label] * SCORE_UNIT / texts,
+        }
+        for label, texts in sorted(summary.labels.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def _workers(summary: Summary) -> list[dict[str, Any]]:
+    rows = [
+        _worker(worker.machine.host, worker.process, worker.effective.device_name, totals)
+        for worker, totals in sorted(
+            summary.workers.values(), key=lambda row: (row[0].machine.host, row[0].process)
+        )
+    ]
+    if summary.other_workers.batches:
+        rows.append(_worker("others", "others", "", summary.other_workers))
+    return rows
+
+
+def _worker(host: str, process: str, device_name: str, totals: WorkerTotals) -> dict[str, Any]:
+    active_secs = (totals.last - totals.first) / 1e6
+    return {
+        "host": host,
+        "process": process,
+        "device_name": device_name,
+        "texts": totals.texts,
+        "tokens": totals.tokens,
+        "batches": totals.batches,
+        "forward_secs": totals.forward / 1e6,
+        "inference_secs": totals.inference / 1e6,
+        # From the start of its first batch to the end of its last.
+        "active_secs": active_secs,
+        "texts_per_sec": ratio(totals.texts, active_secs),
+        # Rows of several processes together have no share of one process's time.
+        "busy_share": None if process == "others" else ratio(totals.forward / 1e6, active_secs),
+    }

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
+from runinference_metrics import values
 from runinference_metrics.errors import FlagError, UserError
+from runinference_metrics.values import AUTO
 
 DEFAULT_MODEL = "models/demo"
 # Above this a batch of ordinary sentences no longer fits a worker's memory comfortably, and one
@@ -17,7 +19,6 @@ DEFAULT_MODEL = "models/demo"
 LARGEST_BATCH_SIZE = 65_536
 # The largest token budget that is useful on the GPUs of today (an H200 saturates far below it).
 LARGEST_BATCH_TOKENS = 4_194_304
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -48,55 +49,6 @@ class Parameter:
             raise UserError(self.name, self.takes, repr(text)) from None
 
 
-def _text(text: str) -> str:
-    if not text.strip():
-        raise ValueError(text)
-    return text.strip()
-
-
-def _optional_text(text: str) -> str:
-    return text.strip()
-
-
-def _patterns(text: str) -> tuple[str, ...]:
-    patterns = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not patterns:
-        raise ValueError(text)
-    return patterns
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _boolean(text: str) -> bool:
-    return {"true": True, "false": False}[_one_of("true", "false")(text.lower())]
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError(text)
-        return text
-
-    return parse
-
-
-def _whole_number(largest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = int(text)
-        if not 1 <= number <= largest:
-            raise ValueError(text)
-        return number
-
-    return parse
-
-
-def _whole_number_or_auto(largest: int) -> Callable[[str], int | None]:
-    number = _whole_number(largest)
-    return lambda text: None if text == AUTO else number(text)
-
-
 DEVICES = ("CPU", "GPU")
 PRECISIONS = (AUTO, "float32", "bfloat16", "float16")
 
@@ -109,21 +61,21 @@ PARAMETERS: tuple[Parameter, ...] = (
         "as .gz, .bz2 or .zst.",
         None,
         "one or several comma-separated file patterns",
-        _patterns,
+        values.patterns,
     ),
     Parameter(
         "output",
         "The folder, local or gs://, that receives predictions, dead letters and metrics.json.",
         None,
         "a folder",
-        _text,
+        values.text,
     ),
     Parameter(
         "device",
         "Where the model runs. GPU fails when no usable GPU is there; it never falls back.",
         "CPU",
         "CPU or GPU",
-        _one_of(*DEVICES),
+        values.one_of(*DEVICES),
         DEVICES,
     ),
     Parameter(
@@ -132,7 +84,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "tokenizer.json. Any sequence-classification model.",
         DEFAULT_MODEL,
         "a folder with config.json, model.safetensors and tokenizer.json",
-        _text,
+        values.text,
     ),
     Parameter(
         "min_batch_size",
@@ -140,7 +92,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Raise it when the input is many small files.",
         "64",
         f"a whole number from 1 to {LARGEST_BATCH_SIZE}",
-        _whole_number(LARGEST_BATCH_SIZE),
+        values.whole_number(LARGEST_BATCH_SIZE),
     ),
     Parameter(
         "max_batch_size",
@@ -148,7 +100,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "pads less, but takes more memory and repeats more work when a worker dies.",
         "512",
         f"a whole number from 1 to {LARGEST_BATCH_SIZE}",
-        _whole_number(LARGEST_BATCH_SIZE),
+        values.whole_number(LARGEST_BATCH_SIZE),
     ),
     Parameter(
         "max_batch_tokens",
@@ -156,7 +108,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "it when the device runs out of memory.",
         AUTO,
         f"auto or a whole number from 1 to {LARGEST_BATCH_TOKENS}",
-        _whole_number_or_auto(LARGEST_BATCH_TOKENS),
+        values.whole_number_or_auto(LARGEST_BATCH_TOKENS),
     ),
     Parameter(
         "max_length",
@@ -164,7 +116,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Lower it to trade the ends of long texts for speed.",
         AUTO,
         "auto or a whole number from 3 up to the model's own limit",
-        _whole_number_or_auto(LARGEST_BATCH_TOKENS),
+        values.whole_number_or_auto(LARGEST_BATCH_TOKENS),
     ),
     Parameter(
         "precision",
@@ -172,7 +124,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "float16 on GPUs without bfloat16, float32 elsewhere. float32 for exact comparisons.",
         AUTO,
         "auto, float32, bfloat16 or float16",
-        _one_of(*PRECISIONS),
+        values.one_of(*PRECISIONS),
         PRECISIONS,
     ),
     Parameter(
@@ -180,7 +132,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "The field (.jsonl) or column (.csv) that holds the text.",
         "text",
         "the name of a field",
-        _text,
+        values.text,
     ),
     Parameter(
         "id_field",
@@ -188,7 +140,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Empty: none.",
         "",
         "the name of a field, or nothing",
-        _optional_text,
+        values.optional_text,
     ),
     Parameter(
         "keep_fields",
@@ -196,7 +148,15 @@ PARAMETERS: tuple[Parameter, ...] = (
         "all but the text. Empty: none.",
         "",
         "comma-separated names of fields, or *",
-        _names,
+        values.names,
+    ),
+    Parameter(
+        "prices",
+        "A YAML or JSON file, local or gs://, with the prices of resource hours; with it "
+        "metrics.json and the report say what the run cost. Empty: resource hours only.",
+        "",
+        "a file, or nothing",
+        values.optional_text,
     ),
     Parameter(
         "overwrite",
@@ -204,7 +164,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "to start when there are any.",
         "false",
         "true or false",
-        _boolean,
+        values.boolean,
         ("true", "false"),
     ),
 )
@@ -229,6 +189,7 @@ class Settings:
     text_field: str
     id_field: str
     keep_fields: tuple[str, ...]
+    prices: str
     overwrite: bool
 
     def __post_init__(self) -> None:
@@ -244,14 +205,14 @@ class Settings:
 
     def as_parameters(self) -> dict[str, Any]:
         """The values by parameter name, in JSON types ("auto" for an unset number)."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: AUTO if value is None else list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
+            for name, value in found.items()
         }
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are FlagErrors."""
 
     def error(self, message: str) -> NoReturn:
@@ -260,7 +221,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command-line parser of `run`; its help is the parameters' own."""
-    result = _Parser(
+    result = Parser(
         prog="runinference_metrics run",
         description="Classify text files with Beam's RunInference and report what it cost. "
         "Every flag of Beam's own is accepted too (--runner, --direct_num_workers, --project …).",
@@ -289,11 +250,11 @@ def parse(argv: Sequence[str]) -> tuple[Settings, list[str]]:
         UserError: a parameter is missing or its value is wrong.
     """
     known, rest = parser().parse_known_args(list(argv))
-    values: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for parameter in PARAMETERS:
         given = getattr(known, parameter.name)
         text = parameter.default if given is None else given
         if text is None:
             raise UserError(parameter.name, parameter.takes, "nothing: it is required")
-        values[parameter.name] = parameter.value(text)
-    return Settings(**values), rest
+        parsed[parameter.name] = parameter.value(text)
+    return Settings(**parsed), rest

@@ -1,5 +1,6 @@
 """The wiring: reads like the picture in the README."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +9,23 @@ import apache_beam as beam
 from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 
-from runinference_metrics import files, reading
-from runinference_metrics import metrics as names
+from runinference_metrics import files, names, reading
 from runinference_metrics.inference import ClassifierHandler, ClassifyBatches
 from runinference_metrics.options import Settings
+from runinference_metrics.prices import Prices
 from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch, Rejected
-from runinference_metrics.writing import WriteDeadLetters, WritePredictions
+from runinference_metrics.summary import (
+    BatchMeasured,
+    Began,
+    DeadLettered,
+    FileFound,
+    RowsRead,
+    SummaryFn,
+)
+from runinference_metrics.writing import WriteDeadLetters, WritePredictions, WriteSummary
 
 _REJECTED = "rejected"
+_EVENTS = "events"
 
 
 @dataclass(frozen=True)
@@ -28,28 +38,44 @@ class Plan:
         handler: the model handler.
         spread: whether batches are shuffled between reading and inference, so that many workers
             share a file. One local process streams instead, in memory that does not grow.
+        facts: what metrics.json says of the run beside its figures: runner, job, versions.
+        prices: what resources cost, if the user said so.
     """
 
     settings: Settings
     patterns: list[str]
     handler: ClassifierHandler
     spread: bool
+    facts: dict[str, Any]
+    prices: Prices | None
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wires the run into `pipeline`."""
     settings = plan.settings
-    batches, unreadable = pipeline | "Read" >> ReadBatches(plan)
+    batches, unreadable, reading_events = pipeline | "Read" >> ReadBatches(plan)
     classified = batches | "Classify" >> ClassifyBatches(
         plan.handler, settings.min_batch_size, settings.max_batch_size
     )
     failed = classified | "Failed texts" >> beam.FlatMap(_rejected_of)
-    classified | "Predictions" >> WritePredictions(settings.output)
+    rejected = (unreadable, failed) | "All dead letters" >> beam.Flatten()
+    predictions = classified | "Predictions" >> WritePredictions(settings.output)
+    dead_letters = rejected | "Dead letters" >> WriteDeadLetters(settings.output)
     (
-        (unreadable, failed)
-        | "All dead letters" >> beam.Flatten()
-        | "Dead letters" >> WriteDeadLetters(settings.output)
+        (
+            *reading_events,
+            classified | "Measure batches" >> beam.Map(BatchMeasured.of),
+            rejected | "Count dead letters" >> beam.Map(_dead_lettered),
+        )
+        | "All events" >> beam.Flatten()
+        | "Summarise" >> beam.CombineGlobally(SummaryFn())
+        | "Summary"
+        >> WriteSummary(settings.output, plan.facts, plan.prices, [predictions, dead_letters])
     )
+
+
+def _dead_lettered(rejected: Rejected) -> DeadLettered:
+    return DeadLettered(rejected.reason)
 
 
 def _rejected_of(batch: ClassifiedBatch) -> list[Rejected]:
@@ -57,7 +83,7 @@ def _rejected_of(batch: ClassifiedBatch) -> list[Rejected]:
 
 
 class ReadBatches(beam.PTransform):
-    """Files to a pair: RecordBatches, and Rejected rows."""
+    """Files to RecordBatches, Rejected rows, and collections of events for the summary."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -67,24 +93,40 @@ class ReadBatches(beam.PTransform):
         """Applies the transform."""
         settings = self._plan.settings
         fields = reading.RowFields(settings.text_field, settings.id_field, settings.keep_fields)
-        read = (
-            pipeline
-            | "Patterns" >> beam.Create(self._plan.patterns, reshuffle=False)
+        patterns = pipeline | "Patterns" >> beam.Create(self._plan.patterns, reshuffle=False)
+        found = (
+            patterns
             | "Match" >> fileio.MatchAll(fileio.EmptyMatchTreatment.DISALLOW)
             | "Name and size" >> beam.Map(_name_and_size).with_output_types(tuple[str, int])
             # Patterns may overlap; a file is read once.
             | "Each file once" >> beam.Distinct()
+        )
+        read = (
+            found
             | "Ranges" >> beam.FlatMapTuple(files.ranges)
             | "Spread ranges" >> beam.Reshuffle()
             | "Rows"
             >> beam.ParDo(_ReadRange(fields, settings.max_batch_size)).with_outputs(
-                _REJECTED, main="batches"
+                _REJECTED, _EVENTS, main="batches"
             )
         )
         batches = read.batches
         if self._plan.spread:
             batches = batches | "Spread batches" >> beam.Reshuffle()
-        return batches, read[_REJECTED]
+        events = (
+            patterns | "Began" >> beam.Map(_began),
+            found | "Count files" >> beam.MapTuple(_file_found),
+            read[_EVENTS],
+        )
+        return batches, read[_REJECTED], events
+
+
+def _began(_: str) -> Began:
+    return Began(time.time_ns() // 1000)
+
+
+def _file_found(_: str, size_bytes: int) -> FileFound:
+    return FileFound(size_bytes)
 
 
 def _name_and_size(file: Any) -> tuple[str, int]:
@@ -116,5 +158,6 @@ class _ReadRange(beam.DoFn):
                 yield beam.pvalue.TaggedOutput(_REJECTED, row)
         if records:
             yield RecordBatch.of(records)
+        yield beam.pvalue.TaggedOutput(_EVENTS, RowsRead(read, blank))
         self._read.inc(read)
         self._blank.inc(blank)

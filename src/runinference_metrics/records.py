@@ -4,6 +4,7 @@ Texts travel in columns, a batch at a time: a batch of 512 texts is five lists, 
 """
 
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -114,6 +115,14 @@ class RecordBatch:
         """The size of the request: the UTF-8 bytes of its texts."""
         return sum(len(text) if text.isascii() else len(text.encode()) for text in self.texts)
 
+    def fingerprint(self) -> int:
+        """A number that is the same for the same texts in any order and any batches.
+
+        The sum of the texts' CRC-32, modulo 2^64. It tells two runs over different texts apart;
+        it does not withstand somebody who means to deceive.
+        """
+        return sum(zlib.crc32(text.encode()) for text in self.texts) % 2**64
+
     def rejected(self, index: int, reason: str, detail: str, stage: str) -> Rejected:
         """The dead letter of the text at `index`."""
         return Rejected(
@@ -133,7 +142,9 @@ class BatchStats:
         truncated: texts cut to the maximal length.
         micro_batches: forward passes.
         tokenize_micro_secs: time in the tokenizer.
+        wait_micro_secs: time until the model was free.
         forward_micro_secs: time in the model, the device's work finished.
+        lengths: how many texts have how many tokens.
     """
 
     texts: int
@@ -142,7 +153,9 @@ class BatchStats:
     truncated: int
     micro_batches: int
     tokenize_micro_secs: int
+    wait_micro_secs: int
     forward_micro_secs: int
+    lengths: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +176,73 @@ class Classification:
 
 
 @dataclass(frozen=True, slots=True)
+class Effective:
+    """What the environment and the model decided; recorded in metrics.json."""
+
+    device_name: str
+    precision: str
+    max_batch_tokens: int
+    max_length: int
+    threads: int
+    model_architecture: str
+    model_digest: str
+    torch_version: str
+    transformers_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a machine has that costs money."""
+
+    host: str
+    vcpus: int
+    memory_bytes: int
+    gpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process with a model.
+
+    Args:
+        process: an id that no other process has, on any machine.
+        machine: where it runs.
+        effective: what was decided there.
+    """
+
+    process: str
+    machine: Machine
+    effective: Effective
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """When and where a batch was classified.
+
+    Args:
+        started_micro_secs: since the epoch.
+        latency_micro_secs: how long it took, with tokenising and waiting.
+        request_bytes: the UTF-8 bytes of its texts.
+        worker: the process.
+        load_milli_secs: loading the model, on the first batch after it; else None.
+        model_bytes: what the model occupies, likewise.
+    """
+
+    started_micro_secs: int
+    latency_micro_secs: int
+    request_bytes: int
+    worker: Worker
+    load_milli_secs: int | None = None
+    model_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClassifiedBatch:
     """A batch with its classification; a text is either predicted or rejected."""
 
     batch: RecordBatch
     classification: Classification
+    run: BatchRun
     rejected: list[Rejected] = field(default_factory=list)
 
     @property

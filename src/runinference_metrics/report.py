@@ -6,10 +6,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from runinference_metrics import metrics as names
+from runinference_metrics import names
+from runinference_metrics.advice import advice
+from runinference_metrics.formats import count, duration, money, number, percent, short
 
 # Wide enough for the longest metric name beside five numbers, and no wider than a terminal.
 TABLE_WIDTH = 80
+_COLUMNS = ("count", "mean", "p95", "max", "sum")
 
 
 def print_table(document: dict[str, Any], output: str) -> None:
@@ -20,28 +23,43 @@ def print_table(document: dict[str, Any], output: str) -> None:
     precision = _decided(run, "precision")
     console.print()
     console.print(_values("Records", [
-        ("read", _count(records["read"])),
-        ("predicted", _count(records["predicted"])),
+        ("read", count(records["read"])),
+        ("predicted", count(records["predicted"])),
         ("dead-lettered", _reasons(records)),
-        ("blank", _count(records["blank"])),
-        ("truncated", _count(records["truncated"])),
+        ("blank", count(records["blank"])),
+        ("truncated", count(records["truncated"])),
     ]))  # fmt: skip
     console.print(_distributions(document))
     tokens = document["tokens"]
     console.print(_values("Derived", [
         ("total inference time", f"{derived['total_inference_secs']:,.3f} s"),
-        ("texts/s of inference", _number(derived["texts_per_inference_sec"])),
-        ("tokens/s of inference", _number(derived["tokens_per_inference_sec"])),
-        ("texts/s of the whole run", _number(derived["texts_per_wall_sec"])),
-        ("padding", _percent(tokens["padding_share"])),
-        ("run time", f"{run['wall_secs']:,.1f} s on {devices} {precision}".rstrip()),
+        ("texts/s of inference", number(derived["texts_per_inference_sec"])),
+        ("tokens/s of inference", number(derived["tokens_per_inference_sec"])),
+        ("texts/s of the whole run", number(derived["texts_per_wall_sec"])),
+        ("padding", f"{percent(tokens['padding_share'])} of all tokens computed"),
+        ("run time", f"{duration(run['wall_secs'])} on {devices} {precision}".rstrip()),
+        *_cost(document),
     ]))  # fmt: skip
+    for one in advice(document):
+        console.print(f"{one.why} {one.change}\n", soft_wrap=False)
     console.print(f"Results are in {output}")
 
 
 def _decided(run: dict[str, Any], name: str) -> str:
     """What was decided where the model ran; several words when the workers differ."""
     return ", ".join(sorted({str(one[name]) for one in run["effective"]}))
+
+
+def _cost(document: dict[str, Any]) -> list[tuple[str, str]]:
+    cost = document["cost"]
+    if not cost:
+        return []
+    prices, per_million = cost["prices"], cost["per_million_texts"]
+    rows = [("cost", f"{money(cost['total'], prices['currency'])} ({prices['region']}, "
+                     f"prices of {prices['date']})")]  # fmt: skip
+    if per_million is not None:
+        rows.append(("cost of a million texts", money(per_million, prices["currency"])))
+    return rows
 
 
 def _values(title: str, rows: list[tuple[str, str]]) -> Table:
@@ -56,43 +74,18 @@ def _values(title: str, rows: list[tuple[str, str]]) -> Table:
 def _distributions(document: dict[str, Any]) -> Table:
     table = Table(title="RunInference", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
     table.add_column("metric", width=34, overflow="fold")
-    for name in ("count", "mean", "min", "max", "sum"):
+    for name in _COLUMNS:
         table.add_column(name, justify="right", width=8)
     beam = document["runinference"]
     for name in (names.NUM_INFERENCES, names.FAILED_BATCHES):
-        table.add_row(name, "", "", "", "", _short(beam[name]))
+        table.add_row(name, "", "", "", "", short(beam[name]))
     for section in (beam, document["stages"]):
         for name, value in section.items():
             if isinstance(value, dict):
-                table.add_row(
-                    name, *(_short(value[part]) for part in ("count", "mean", "min", "max", "sum"))
-                )
+                table.add_row(name, *(short(value.get(part)) for part in _COLUMNS))
     return table
 
 
 def _reasons(records: dict[str, Any]) -> str:
     reasons = ", ".join(f"{name} {n:,}" for name, n in records["dead_letters_by_reason"].items())
-    return _count(records["dead_lettered"]) + (f"  ({reasons})" if reasons else "")
-
-
-def _count(value: int) -> str:
-    return f"{value:,}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%} of all tokens computed"
-
-
-def _short(value: float | None) -> str:
-    """A number in at most seven characters: 1234567890 as 1.23 G."""
-    if value is None:
-        return "-"
-    for unit, size in (("G", 1e9), ("M", 1e6)):
-        if abs(value) >= size:
-            scaled = value / size
-            return f"{scaled:,.2f} {unit}" if scaled < 100 else f"{scaled:,.1f} {unit}"
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.1f}"
+    return count(records["dead_lettered"]) + (f"  ({reasons})" if reasons else "")

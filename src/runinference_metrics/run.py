@@ -1,12 +1,10 @@
 """One run from checked parameters to a reported result."""
 
-import datetime
 import logging
 import platform
 import re
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -23,17 +21,17 @@ from runinference_metrics import __version__ as version
 from runinference_metrics import (
     beam_flags,
     checks,
+    documents,
     interruption,
-    metrics,
     pipeline,
     report,
     workers,
-    writing,
 )
 from runinference_metrics.classifier import check_device
 from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.inference import ClassifierHandler, spec_of
 from runinference_metrics.options import Settings
+from runinference_metrics.prices import Prices
 from runinference_metrics.progress import shown
 
 _LOG = logging.getLogger(__name__)
@@ -56,6 +54,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     patterns = checks.input_patterns(settings.input)
     old = checks.check_output(settings)
     checks.check_model(settings)
+    _prices(settings)
     if local:
         # Elsewhere the GPU is the workers', not the launcher's.
         check_device(settings.device)
@@ -79,8 +78,6 @@ def _log_levels(local: bool) -> None:
 
 
 def _run_here(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:
-    started = datetime.datetime.now(datetime.UTC)
-    clock = time.monotonic()
     with (
         tempfile.TemporaryDirectory() as progress_folder,
         interruption.handled(settings.output, progress_folder),
@@ -91,33 +88,40 @@ def _run_here(settings: Settings, patterns: list[str], beam_options: PipelineOpt
         spread = workers.local_workers(beam_options) > 1
         # DirectRunner would first try to download another runner from the internet.
         built = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
-        pipeline.build(built, pipeline.Plan(settings, patterns, handler, spread))
+        facts = _facts(settings, beam_options, "DirectRunner")
+        pipeline.build(
+            built, pipeline.Plan(settings, patterns, handler, spread, facts, _prices(settings))
+        )
         with shown(progress_folder):
-            result = _result_of(built)
-    wall_secs = time.monotonic() - clock
-    found = metrics.RunMetrics(result)
-    metrics.reconcile(*(found.own(name) for name in (
-        metrics.READ, metrics.PREDICTED, metrics.DEAD_LETTERED, metrics.BLANK
-    )))  # fmt: skip
-    described = {
-        "runner": "DirectRunner",
-        "workers": workers.local_workers(beam_options),
-        "version": version,
-        "beam_version": beam.__version__,
-        "python_version": platform.python_version(),
-        "start": started.isoformat(timespec="milliseconds"),
-        "end": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
-    }
-    document = metrics.document(found, described, settings.as_parameters(), wall_secs)
-    writing.write_metrics(settings.output, document)
+            _finish(built)
+    document = documents.read(settings.output)
     report.print_table(document, settings.output)
 
 
-def _result_of(built: beam.Pipeline) -> Any:
+def _facts(settings: Settings, beam_options: PipelineOptions, runner: str) -> dict[str, Any]:
+    """What is known of a run at launch, for metrics.json."""
+    return {
+        "job": beam_options.view_as(GoogleCloudOptions).job_name,
+        "runner": runner,
+        "version": version,
+        "beam_version": beam.__version__,
+        "python_version": platform.python_version(),
+        "parameters": settings.as_parameters(),
+    }
+
+
+def _prices(settings: Settings) -> Prices | None:
+    if not settings.prices:
+        return None
+    prices = Prices.parse(checks.content(settings.prices, "prices"), settings.prices)
+    if settings.device == "GPU" and prices.gpu_hour is None:
+        raise UserError("prices", "a file with gpu_hour for --device=GPU", "one without it")
+    return prices
+
+
+def _finish(built: beam.Pipeline) -> None:
     try:
-        result = built.run()
-        result.wait_until_finish()
-        return result
+        built.run().wait_until_finish()
     except Exception as error:
         _raise_plainly(error)
 
@@ -142,7 +146,10 @@ def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptio
     except ValueError as error:
         # An unknown runner, or an option that the runner needs and has not got.
         raise FlagError(" ".join(str(error).split())) from error
-    pipeline.build(built, pipeline.Plan(settings, patterns, handler, spread=True))
+    facts = _facts(settings, beam_options, str(beam_options.view_as(StandardOptions).runner))
+    pipeline.build(
+        built, pipeline.Plan(settings, patterns, handler, True, facts, _prices(settings))
+    )
     result = built.run()
     if beam_options.view_as(GoogleCloudOptions).template_location:
         # The launcher starts the job from the file just written: there is nothing to wait for.

@@ -1,6 +1,8 @@
-"""Predictions, dead letters and metrics.json into the output folder."""
+"""Predictions, dead letters, metrics.json and report.html into the output folder."""
 
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -9,16 +11,24 @@ from apache_beam.coders import BytesCoder
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
-from runinference_metrics import metrics as names
+from runinference_metrics import metrics, names, report_html
+from runinference_metrics.prices import Prices
 from runinference_metrics.records import ClassifiedBatch, Rejected
+from runinference_metrics.summary import Summary
 
 PREDICTIONS = "predictions"
 DEAD_LETTERS = "dead_letters"
 METRICS_FILE = "metrics.json"
-# What a run leaves in its folder; report.html is written by `report`.
-RESULT_PATTERNS = (f"{PREDICTIONS}-*", f"{DEAD_LETTERS}-*", METRICS_FILE, "report.html")
+REPORT_FILE = "report.html"
+# What a run leaves in its folder.
+RESULT_PATTERNS = (f"{PREDICTIONS}-*", f"{DEAD_LETTERS}-*", METRICS_FILE, REPORT_FILE)
 # Where Beam's sink keeps shards until they are whole; removed after an interrupted run.
-TEMPORARY_PATTERNS = (f"beam-temp-{PREDICTIONS}-*", f"beam-temp-{DEAD_LETTERS}-*")
+TEMPORARY_PATTERNS = (
+    f"beam-temp-{PREDICTIONS}-*",
+    f"beam-temp-{DEAD_LETTERS}-*",
+    f".{METRICS_FILE}.*.part",
+    f".{REPORT_FILE}.*.part",
+)
 
 
 def in_folder(folder: str, name: str) -> str:
@@ -102,10 +112,63 @@ def matching(folder: str, patterns: tuple[str, ...]) -> list[str]:
     return [one.path for result in found for one in result.metadata_list]
 
 
+class _WriteSummaryFn(beam.DoFn):
+    def __init__(self, folder: str, facts: dict[str, Any], prices: Prices | None) -> None:
+        self._folder = folder
+        self._facts = facts
+        self._prices = prices
+
+    def process(self, summary: Summary, *shards: Any) -> None:
+        metrics.reconcile(
+            summary.read, summary.predicted, summary.dead_letters.total(), summary.blank
+        )
+        ended = time.time_ns() // 1000
+        document = metrics.document(summary, self._facts, self._prices, ended)
+        write_metrics(self._folder, document)
+        write_whole(
+            in_folder(self._folder, REPORT_FILE),
+            report_html.render(document).encode(),
+            "text/html",
+        )
+
+
+class WriteSummary(beam.PTransform):
+    """The run's Summary into metrics.json and report.html, after everything else is written.
+
+    Args:
+        folder: the output folder.
+        facts: what was known of the run at launch.
+        prices: what resources cost, if the user said so.
+        shards: collections of the files written; the summary waits for them.
+    """
+
+    def __init__(
+        self, folder: str, facts: dict[str, Any], prices: Prices | None,
+        shards: Sequence[beam.PCollection],
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._writer = _WriteSummaryFn(folder, facts, prices)
+        self._shards = [beam.pvalue.AsIter(one) for one in shards]
+
+    def expand(self, summary: beam.PCollection) -> beam.PCollection:
+        """Applies the transform."""
+        return summary | "Write" >> beam.ParDo(self._writer, *self._shards)
+
+
 def write_metrics(folder: str, document: dict[str, Any]) -> None:
-    """Writes metrics.json: first beside it, then renamed, so that it is whole when it is there."""
-    path = in_folder(folder, METRICS_FILE)
-    temporary = in_folder(folder, f".{METRICS_FILE}.part")
-    with FileSystems.create(temporary, mime_type="application/json") as stream:
-        stream.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-    FileSystems.rename([temporary], [path])
+    """Writes metrics.json."""
+    content = orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+    write_whole(in_folder(folder, METRICS_FILE), content, "application/json")
+
+
+def write_whole(path: str, content: bytes, mime_type: str) -> None:
+    """Writes a file beside its place, then renames it: it is whole when it is there."""
+    folder, name = FileSystems.split(path)
+    temporary = FileSystems.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with FileSystems.create(temporary, mime_type=mime_type) as stream:
+            stream.write(content)
+        FileSystems.rename([temporary], [path])
+    except BaseException:
+        FileSystems.delete([temporary])
+        raise

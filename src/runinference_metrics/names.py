@@ -1,0 +1,28 @@
+"""The names of all metrics, and their namespaces."""
+
+# Beam's own names, under the namespace of its base handler.
+BEAM_NAMESPACE = "RunInference"
+NUM_INFERENCES = "num_inferences"
+FAILED_BATCHES = "failed_batches_counter"
+BATCH_SIZE = "inference_request_batch_size"
+BATCH_BYTES = "inference_request_batch_byte_size"
+LATENCY = "inference_batch_latency_micro_secs"
+MODEL_BYTES = "model_byte_size"
+LOAD_LATENCY = "load_model_latency_milli_secs"
+BEAM_DISTRIBUTIONS = (BATCH_SIZE, BATCH_BYTES, LATENCY, MODEL_BYTES, LOAD_LATENCY)
+
+OWN_NAMESPACE = "runinference_metrics"
+READ = "records_read"
+BLANK = "records_blank"
+PREDICTED = "records_predicted"
+DEAD_LETTERED = "records_dead_lettered"
+# Dead letters by reason are counters of this prefix and the reason.
+REASON_PREFIX = "dead_letters."
+TOKENS = "tokens"
+PADDING_TOKENS = "padding_tokens"
+TRUNCATED_TEXTS = "truncated_texts"
+MICRO_BATCHES = "micro_batches"
+TOKENIZE = "tokenize_micro_secs"
+WAIT = "wait_micro_secs"
+FORWARD = "forward_micro_secs"
+STAGES = (TOKENIZE, WAIT, FORWARD)

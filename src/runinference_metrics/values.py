@@ -1,0 +1,64 @@
+"""From a parameter's string to its value; each raises ValueError when the string is wrong."""
+
+from collections.abc import Callable
+
+AUTO = "auto"
+
+
+def text(text: str) -> str:
+    """Anything that is not blank."""
+    if not text.strip():
+        raise ValueError(text)
+    return text.strip()
+
+
+def optional_text(text: str) -> str:
+    """Anything, also nothing."""
+    return text.strip()
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    """One or several comma-separated values."""
+    found = names(text)
+    if not found:
+        raise ValueError(text)
+    return found
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Comma-separated values, also none."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def boolean(text: str) -> bool:
+    """true or false, in any case."""
+    return {"true": True, "false": False}[one_of("true", "false")(text.lower())]
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """One of these."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def whole_number(largest: int) -> Callable[[str], int]:
+    """A whole number from 1."""
+
+    def parse(text: str) -> int:
+        number = int(text)
+        if not 1 <= number <= largest:
+            raise ValueError(text)
+        return number
+
+    return parse
+
+
+def whole_number_or_auto(largest: int) -> Callable[[str], int | None]:
+    """A whole number from 1, or "auto", which is None."""
+    number = whole_number(largest)
+    return lambda text: None if text == AUTO else number(text)

@@ -1,0 +1,92 @@
+"""Documents as a run leaves them, made from batches that a test describes."""
+
+import random
+from typing import Any
+
+from runinference_metrics import metrics
+from runinference_metrics.prices import Prices
+from runinference_metrics.records import BatchRun, BatchStats, Effective, Machine, Worker
+from runinference_metrics.summary import BatchMeasured, Began, DeadLettered, RowsRead, Summary
+
+PRICES = Prices("USD", "nowhere", "2026-01-31", vcpu_hour=0.5, memory_gb_hour=0.01, gpu_hour=2.0)
+START_MICRO_SECS = 1_790_000_000_000_000
+PARAMETERS = {
+    "input": ["a.txt"], "output": "out", "device": "CPU", "model": "models/demo",
+    "min_batch_size": 64, "max_batch_size": 512, "max_batch_tokens": "auto", "max_length": "auto",
+    "precision": "auto", "text_field": "text", "id_field": "", "keep_fields": [], "prices": "",
+    "overwrite": False,
+}  # fmt: skip
+
+
+def make_effective(**changes: Any) -> Effective:
+    values: dict[str, Any] = {
+        "device_name": "Some CPU", "precision": "float32", "max_batch_tokens": 1024,
+        "max_length": 64, "threads": 2, "model_architecture": "XForSequenceClassification",
+        "model_digest": "sha256:" + "0" * 64, "torch_version": "2", "transformers_version": "5",
+    }  # fmt: skip
+    return Effective(**(values | changes))
+
+
+def make_worker(number: int = 0, **effective: Any) -> Worker:
+    machine = Machine(f"host-{number // 2}", vcpus=4, memory_bytes=16 * 2**30, gpus=0)
+    return Worker(f"process-{number:05d}", machine, make_effective(**effective))
+
+
+def make_batch(rng: random.Random, texts: int | None = None, workers: int = 3) -> BatchMeasured:
+    """A random batch whose figures could be those of a real one."""
+    texts = texts or rng.randint(1, 512)
+    lengths: dict[int, int] = {}
+    for _ in range(texts):
+        length = rng.randint(3, 64)
+        lengths[length] = lengths.get(length, 0) + 1
+    tokenize, wait, forward = (rng.randint(0, 10 ** rng.randint(1, 6)) for _ in range(3))
+    good = rng.randint(0, texts)
+    first = rng.random() < 0.1
+    run = BatchRun(
+        START_MICRO_SECS + rng.randint(0, 10 ** rng.randint(5, 9)),
+        tokenize + wait + forward + rng.randint(0, 999),
+        texts * rng.randint(1, 300),
+        make_worker(rng.randrange(workers)),
+        rng.randint(100, 9000) if first else None,
+        rng.randint(1, 10**9) if first else None,
+    )
+    stats = BatchStats(
+        texts=texts, tokens=sum(length * n for length, n in lengths.items()),
+        padding=rng.randint(0, 500), truncated=rng.randint(0, texts), micro_batches=3,
+        tokenize_micro_secs=tokenize, wait_micro_secs=wait, forward_micro_secs=forward,
+        lengths=lengths,
+    )  # fmt: skip
+    labels = {name: n for name, n in (("GOOD", good), ("BAD", texts - good)) if n}
+    scores = {name: n * rng.randint(500_000, 1_000_000) for name, n in labels.items()}
+    return BatchMeasured(run, stats, labels, scores, rng.getrandbits(60))
+
+
+def make_document(
+    batches: int = 0,
+    texts: int | None = None,
+    dead_letters: list[str] | None = None,
+    prices: Prices | None = None,
+    label: str | None = None,
+    parameters: dict[str, Any] | None = None,
+    seed: int = 1,
+) -> dict[str, Any]:
+    """The document of a run with so many random batches."""
+    rng = random.Random(seed)
+    summary = Summary()
+    summary.add(Began(START_MICRO_SECS))
+    for _ in range(batches):
+        batch = make_batch(rng, texts)
+        if label:
+            count = batch.stats.texts
+            batch = BatchMeasured(batch.run, batch.stats, {label: count}, {label: count}, 1)
+        summary.add(batch)
+    for reason in dead_letters or []:
+        summary.add(DeadLettered(reason))
+    read = summary.predicted + summary.dead_letters.total()
+    summary.add(RowsRead(read, 0))
+    facts = {
+        "job": "a job", "runner": "DirectRunner", "version": "0", "beam_version": "2",
+        "python_version": "3", "parameters": parameters or PARAMETERS,
+    }  # fmt: skip
+    ended = (summary.ended or START_MICRO_SECS) + 1_000_000
+    return metrics.document(summary, facts, prices, ended)

@@ -1,0 +1,153 @@
+"""metrics.json: its schema, its agreement with Beam's own metrics, and where it is written."""
+
+import json
+import random
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from jsonschema import Draft202012Validator
+
+from conftest import WORDS, Program
+from documents_for_tests import PRICES, make_document
+from runinference_metrics import names, options, pipeline
+from runinference_metrics.beam_metrics import BeamMetrics
+from runinference_metrics.inference import ClassifierHandler, spec_of
+
+SCHEMA = json.loads((files("runinference_metrics") / "metrics.schema.json").read_text())
+
+
+def faults(document: dict[str, Any]) -> list[str]:
+    validator = Draft202012Validator(SCHEMA)
+    # As a reader would see it: written and read back.
+    found = validator.iter_errors(json.loads(json.dumps(document)))
+    return [f"{'/'.join(map(str, one.path))}: {one.message}" for one in found]
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert faults({"schema_version": 1})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        make_document(),
+        make_document(dead_letters=["malformed_json"] * 9),
+        make_document(batches=1),
+        make_document(batches=300, prices=PRICES, dead_letters=["a", "b"]),
+    ],
+    ids=["nothing", "all dead", "one batch", "many"],
+)
+def test_documents_are_as_the_schema_says(document: dict[str, Any]) -> None:
+    assert faults(document) == []
+
+
+def test_what_a_run_writes_is_as_the_schema_says(program: Program, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("currency: USD\nregion: r\ndate: 2026-01-31\nvcpu_hour: 1\n"
+                      "memory_gb_hour: 0\n")  # fmt: skip
+    ran = program("--input=samples/", f"--prices={prices}")
+    assert ran.code == 0, ran.err
+    assert faults(ran.metrics) == []
+    run, used = ran.metrics["run"], ran.metrics["resources"]
+    assert run["input"]["files"] == 5
+    assert run["input"]["bytes"] == sum(path.stat().st_size for path in Path("samples").iterdir())
+    assert run["parameters"]["min_batch_size"] == 64
+    assert used["vcpu_hours"] == pytest.approx(run["wall_secs"] / 3600 * _cpus())
+    assert ran.metrics["cost"]["total"] == pytest.approx(used["vcpu_hours"])
+    assert "cost of a million texts" in ran.out
+    labels = [one["label"] for one in ran.lines("predictions")]
+    assert {row["label"]: row["texts"] for row in ran.metrics["labels"]} == {
+        label: labels.count(label) for label in set(labels)
+    }
+    for row in ran.metrics["labels"]:
+        scores = [one["score"] for one in ran.lines("predictions") if one["label"] == row["label"]]
+        assert row["mean_score"] == pytest.approx(sum(scores) / len(scores), abs=1e-6)
+
+
+def _cpus() -> int:
+    import os
+
+    return os.cpu_count() or 1
+
+
+@pytest.mark.parametrize("mode", ["in_memory", "multi_threading", "multi_processing"])
+def test_the_summary_agrees_with_beams_own_metrics(
+    tmp_path: Path, distilbert: Path, mode: str
+) -> None:
+    rng = random.Random(1)
+    for number in range(6):
+        lines = [" ".join(rng.choices(WORDS, k=rng.randint(1, 90))) for _ in range(50 + number)]
+        (tmp_path / f"in-{number}.txt").write_text("\n".join([*lines, "", " "]))
+    (tmp_path / "in-x.jsonl").write_text('{"text": 1}\n{"no": "text"}\n{\n{"text": "good"}\n')
+    out = tmp_path / "out"
+    out.mkdir()
+    settings, _ = options.parse([
+        f"--input={tmp_path}/in-*", f"--output={out}", f"--model={distilbert}",
+        "--min_batch_size=1", "--max_batch_size=20",
+    ])  # fmt: skip
+    handler = ClassifierHandler(spec_of(settings, 1))
+    beam_options = PipelineOptions([f"--direct_running_mode={mode}", "--direct_num_workers=2"])
+    built = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
+    facts = {
+        "job": None, "runner": "DirectRunner", "version": "0", "beam_version": "2",
+        "python_version": "3", "parameters": {},
+    }  # fmt: skip
+    plan = pipeline.Plan(settings, list(settings.input), handler, True, facts, None)
+    pipeline.build(built, plan)
+    result = built.run()
+    result.wait_until_finish()
+    beams = BeamMetrics.of_result(result)
+    ours = json.loads((out / "metrics.json").read_text())
+    assert faults(ours) == []
+    assert ours["runinference"][names.NUM_INFERENCES] == 6 * 50 + 15 + 1
+    for name in (names.NUM_INFERENCES, names.FAILED_BATCHES):
+        assert ours["runinference"][name] == beams.counter(names.BEAM_NAMESPACE, name)
+    for section, space, listed in (
+        ("runinference", names.BEAM_NAMESPACE, names.BEAM_DISTRIBUTIONS),
+        ("stages", names.OWN_NAMESPACE, names.STAGES),
+    ):
+        for name in listed:
+            theirs = beams.distribution(space, name).as_json()
+            assert theirs["count"] > 0, name
+            assert {part: ours[section][name][part] for part in theirs} == theirs, name
+    for part, name in (
+        ("read", names.READ), ("blank", names.BLANK), ("predicted", names.PREDICTED),
+        ("dead_lettered", names.DEAD_LETTERED), ("truncated", names.TRUNCATED_TEXTS),
+    ):  # fmt: skip
+        assert ours["records"][part] == beams.own(name), part
+    assert ours["records"]["dead_letters_by_reason"] == beams.dead_letters_by_reason()
+    assert ours["tokens"]["real"] == beams.own(names.TOKENS)
+    assert ours["tokens"]["padding"] == beams.own(names.PADDING_TOKENS)
+    assert ours["tokens"][names.MICRO_BATCHES] == beams.own(names.MICRO_BATCHES)
+    if mode == "multi_processing":
+        assert len(ours["workers"]) == 2
+
+
+def test_rows_that_got_lost_fail_the_run(
+    tmp_path: Path, distilbert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text("good\nbad\n")
+    settings, _ = options.parse(
+        [f"--input={source}", f"--output={tmp_path}/out", f"--model={distilbert}"]
+    )
+    (tmp_path / "out").mkdir()
+    # A batch that forgets a text on its way to the predictions.
+    monkeypatch.setattr(
+        "runinference_metrics.pipeline.ClassifyBatches.expand",
+        lambda self, batches: batches | beam.FlatMap(lambda batch: []),
+    )
+    built = beam.Pipeline(runner=FnApiRunner())
+    plan = pipeline.Plan(
+        settings, [str(source)], ClassifierHandler(spec_of(settings, 1)), False, {}, None
+    )
+    pipeline.build(built, plan)
+    with pytest.raises(Exception, match="2 rows read, but 0 predicted"):
+        built.run().wait_until_finish()
+    assert not (tmp_path / "out" / "metrics.json").exists()

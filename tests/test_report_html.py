@@ -1,0 +1,202 @@
+"""The report as a reader's browser shows it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from documents_for_tests import PARAMETERS, PRICES, make_document
+from runinference_metrics import comparison, report_html
+from runinference_metrics.advice import advice
+from runinference_metrics.formats import duration, money, number, size
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which(
+    "google-chrome"
+)  # fmt: skip
+MARKUP = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+HOSTILE = make_document(
+    batches=12,
+    label=MARKUP,
+    dead_letters=[MARKUP, "'\"><svg onload=alert(1)>"],
+    parameters=PARAMETERS | {"input": [MARKUP, "a&b.txt"], "model": "</style>" + MARKUP},
+    prices=PRICES,
+)
+HOSTILE["run"] |= {"job": MARKUP, "runner": MARKUP, "version": MARKUP}
+HOSTILE["workers"][0] |= {"host": MARKUP, "device_name": MARKUP}
+DOCUMENTS = {
+    "no texts": make_document(),
+    "all dead": make_document(dead_letters=["malformed_json"] * 40),
+    "one batch": make_document(batches=1),
+    "many batches": make_document(batches=2000, prices=PRICES, dead_letters=["a"] * 9),
+    "hostile": HOSTILE,
+}
+
+
+class Tags(HTMLParser):
+    """The tags of a page, their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_nothing_of_the_data_is_markup(name: str) -> None:
+    found = Tags(report_html.render(DOCUMENTS[name]))
+    assert not {"script", "img", "iframe", "object", "a"} & set(found.tags)
+    assert not {one for one in found.attributes if one.startswith("on")}
+    assert found.tags.count("style") == 1
+    if name == "hostile":
+        assert found.text.count(MARKUP) >= 6
+
+
+def test_the_answer_is_at_the_top() -> None:
+    document = make_document(batches=40, prices=PRICES)
+    found = report_html.answer(document)
+    texts = document["runinference"]["num_inferences"]
+    assert found.startswith(f"{texts:,} texts in ")
+    assert f"{number(document['derived']['texts_per_wall_sec'])} texts/s on CPU Some CPU" in found
+    assert found.endswith(" USD per million texts")
+
+
+def test_tables_carry_the_numbers_behind_every_chart() -> None:
+    document = make_document(batches=40)
+    text = Tags(report_html.render(document)).text
+    bars = document["runinference"]["inference_batch_latency_micro_secs"]["histogram"]
+    for bar in bars:
+        assert duration(bar["from"] / 1e6) in text
+    for point in document["timeline"]["points"]:
+        assert f"{point['texts']:,}" in text
+
+
+def changes(document: dict[str, Any]) -> str:
+    return " ".join(one.change for one in advice(document))
+
+
+def test_advice_says_what_to_change() -> None:
+    assert "min_batch_size (now 64)" in changes(make_document(batches=40, texts=20))
+    assert "dead letters" in changes(make_document(batches=9, texts=10, dead_letters=["a"] * 9))
+    assert "max_length" in changes(make_document(batches=9, texts=100))
+    assert "reading, writing" in changes(make_document(batches=40, texts=500))
+    assert changes(make_document()) == ""
+    padded = make_document(batches=40, texts=512)
+    padded["tokens"]["padding_share"] = 0.4
+    assert "max_batch_size" in changes(padded)
+    slow = make_document(batches=40, texts=512)
+    slow["run"]["wall_secs"] = 1.0
+    assert "fewer processes" in changes(slow)
+    one_sided = make_document(batches=40, texts=512)
+    one_sided["workers"][0]["texts"] *= 100
+    assert "smaller files" in changes(one_sided)
+    stages = make_document(batches=40, texts=512)
+    latency = stages["runinference"]["inference_batch_latency_micro_secs"]["sum"]
+    stages["stages"]["tokenize_micro_secs"]["sum"] = latency // 2
+    assert "more CPU" in changes(stages)
+
+
+def test_figures_read_well() -> None:
+    assert [duration(one) for one in (None, 0.0000005, 0.0123, 1.5, 90, 600, 9000)] == [
+        "-", "0.5 µs", "12.3 ms", "1.5 s", "90 s", "10.0 min", "2.5 h",
+    ]  # fmt: skip
+    assert [size(one) for one in (None, 12, 2048, 3 * 2**20, 5 * 2**40)] == [
+        "-", "12 B", "2 KiB", "3 MiB", "5,120 GiB",
+    ]  # fmt: skip
+    assert [money(one, "USD") for one in (0.00012345, 12.345)] == ["0.000123 USD", "12.35 USD"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have Chromium: the report is tested in a real browser")
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-background-networking", "--no-first-run"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1000, 360])
+@pytest.mark.parametrize("name", [*DOCUMENTS, "comparison"])
+def test_a_browser_shows_it(
+    browser: Any, tmp_path: Path, name: str, width: int, scheme: str
+) -> None:
+    page_file = tmp_path / "report.html"
+    if name == "comparison":
+        content = comparison.render(comparison.compare([HOSTILE, DOCUMENTS["no texts"]], "ab"))
+    else:
+        content = report_html.render(DOCUMENTS[name])
+    page_file.write_text(content)
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    messages: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(page_file.as_uri())
+    assert messages == []
+    assert requests == [page_file.as_uri()]
+    assert page.title() != "taken"
+    # Nothing is wider than the screen, and text can be told from its background.
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    colours = page.evaluate(
+        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert _contrast(*colours) > 7
+    assert (_lightness(colours[1]) < 0.5) == (scheme == "dark")
+    if name != "comparison":
+        texts = DOCUMENTS[name]["runinference"]["num_inferences"]
+        assert page.locator(".answer").inner_text().startswith(f"{texts:,} texts")
+    if name == "many batches":
+        box = page.locator("figure svg").first.bounding_box()
+        assert box["width"] > 0.7 * width
+        assert box["height"] > 100
+    context.close()
+
+
+def _lightness(colour: str) -> float:
+    """The relative luminance of WCAG 2."""
+    parts = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted((_lightness(one), _lightness(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_print_shows_the_tables_too(browser: Any, tmp_path: Path) -> None:
+    page_file = tmp_path / "report.html"
+    page_file.write_text(report_html.render(DOCUMENTS["one batch"]))
+    page = browser.new_page()
+    page.goto(page_file.as_uri())
+    cell = page.get_by_text("from the start").first
+    assert not cell.is_visible()
+    page.emulate_media(media="print")
+    assert cell.is_visible()
+    assert page.pdf()[:4] == b"%PDF"
+    page.close()
