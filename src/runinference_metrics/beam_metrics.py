@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runinference_metrics import names
+from runinference_metrics.distribution import moments
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,7 @@ class BeamDistribution:
 
     def as_json(self) -> dict[str, Any]:
         """As `Distribution.as_json`, without percentiles and histogram."""
-        known = self.count > 0
-        return {
-            "count": self.count,
-            "sum": self.sum,
-            "min": self.min if known else None,
-            "max": self.max if known else None,
-            "mean": self.sum / self.count if known else None,
-        }
+        return moments(self.count, self.sum, self.min, self.max)
 
 
 @dataclass(frozen=True)

@@ -110,17 +110,23 @@ class Distribution:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """The figures by name; what no value could say is null."""
-        known = self.count > 0
+        """All figures by name."""
         return {
-            "count": self.count,
-            "sum": self.sum,
-            "min": self.min if known else None,
-            "max": self.max if known else None,
-            "mean": self.sum / self.count if known else None,
+            **moments(self.count, self.sum, self.min, self.max),
             **{name: self.quantile(q) for name, q in PERCENTILES.items()},
             "histogram": self.histogram(),
         }
+
+
+def moments(count: int, total: int, low: int, high: int) -> dict[str, Any]:
+    """The exact figures of a distribution by name; what no value could say is null."""
+    return {
+        "count": count,
+        "sum": total,
+        "min": low if count else None,
+        "max": high if count else None,
+        "mean": total / count if count else None,
+    }
 
 
 def _bar(value: int) -> int:
