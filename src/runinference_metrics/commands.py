@@ -61,6 +61,7 @@ def _report_job(given: argparse.Namespace, prices: Prices | None) -> None:
     for name in ("project", "region"):
         if not getattr(given, name):
             raise UserError(name, f"the {name} of the job", "nothing")
+    # The API's client takes a second to import.
     from runinference_metrics.dataflow_job import read_job
 
     endpoint = given.dataflow_endpoint

@@ -43,12 +43,12 @@ def render(document: dict[str, Any]) -> str:
         style=style(),
         answer=answer(document),
         run={name: run.get(name) for name in
-             ("job", "start", "end", "runner", "version", "beam_version")},
+             ("job", "start", "end", "runner", "version", "beam_version", "state")},
         model=_model(run),
         cards=_cards(document),
         advice=advice(document),
         timeline=sections.timeline(document["timeline"]),
-        error=percent(document["percentile_relative_error"]),
+        percentiles=_percentiles(document),
         beam_rows=[sections.row(name, beam[name]) for name in names.BEAM_DISTRIBUTIONS],
         num_inferences=count(beam[names.NUM_INFERENCES]),
         failed_batches=count(beam[names.FAILED_BATCHES]),
@@ -80,6 +80,13 @@ def render(document: dict[str, Any]) -> str:
         glossary=GLOSSARY,
         unknown=_UNKNOWN,
     )  # fmt: skip
+
+
+def _percentiles(document: dict[str, Any]) -> str:
+    if document["run"]["source"] == "dataflow_api":
+        return "The Dataflow API has no percentiles; everything is as it says."
+    error = percent(document["percentile_relative_error"])
+    return f"Percentiles are at most {error} off, everything else is exact."
 
 
 def answer(document: dict[str, Any]) -> str:

@@ -1,0 +1,251 @@
+"""`report --job_id`, against a local fake that speaks the Dataflow API's HTTP protocol."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.auth import exceptions as auth_exceptions
+
+from documents_for_tests import PRICES
+from runinference_metrics import dataflow_job, report_html
+from runinference_metrics.__main__ import main
+from test_metrics import faults
+
+MARKUP = "<script>alert(1)</script>"
+JOB = {
+    "id": "2026-11-01_00_00_00-1", "projectId": "p", "name": "reviews", "location": "r",
+    "currentState": "JOB_STATE_DONE", "type": "JOB_TYPE_BATCH",
+    "createTime": "2026-11-01T10:00:00.123456Z", "startTime": "2026-11-01T10:00:00.5Z",
+    "currentStateTime": "2026-11-01T10:10:00.5Z",
+    "jobMetadata": {"sdkVersion": {"version": "2.77.0"}},
+    "environment": {"sdkPipelineOptions": {"options": {"device": "GPU", "region": "r"}}},
+}  # fmt: skip
+
+
+def user(name: str, value: Any, namespace: str = "RunInference", step: str = "s1",
+         tentative: bool = False) -> dict[str, Any]:  # fmt: skip
+    context = {"namespace": namespace, "step": step}
+    if tentative:
+        context["tentative"] = "true"
+    kind = "distribution" if isinstance(value, dict) else "scalar"
+    return {"name": {"origin": "user", "name": name, "context": context}, kind: value,
+            "updateTime": "2026-11-01T10:10:00Z"}  # fmt: skip
+
+
+def both(name: str, value: Any, **where: Any) -> list[dict[str, Any]]:
+    """A metric as the API gives it: a tentative and a committed update."""
+    return [user(name, value, **where), user(name, value, tentative=True, **where)]
+
+
+def system(name: str, value: float) -> list[dict[str, Any]]:
+    named = {"origin": "dataflow/v1b3", "name": name}
+    return [
+        {"name": {**named, "context": {"tentative": "true"}}, "scalar": value},
+        {"name": {**named, "context": {}}, "scalar": value},
+    ]
+
+
+def spread(count: int, total: int, low: int, high: int) -> dict[str, Any]:
+    return {"count": count, "sum": total, "min": low, "max": high, "mean": total / count}
+
+
+OWN = {"namespace": "runinference_metrics"}
+METRICS = [
+    *both("num_inferences", 600), *both("num_inferences", 400, step="s2"),
+    *both("inference_request_batch_size", spread(4, 600, 100, 200)),
+    *both("inference_request_batch_size", spread(2, 400, 150, 250), step="s2"),
+    *both("inference_batch_latency_micro_secs", spread(6, 3_000_000, 100_000, 900_000)),
+    *both("model_byte_size", spread(2, 500, 250, 250)),
+    *both("load_model_latency_milli_secs", spread(2, 4000, 1500, 2500)),
+    *both("records_read", 1010, **OWN), *both("records_predicted", 1000, **OWN),
+    *both("records_dead_lettered", 8, **OWN), *both("records_blank", 2, **OWN),
+    *both("dead_letters.malformed_json", 7, **OWN), *both("dead_letters." + MARKUP, 1, **OWN),
+    *both("tokens", 20_000, **OWN), *both("padding_tokens", 5000, **OWN),
+    *both("forward_micro_secs", spread(6, 2_400_000, 80_000, 700_000), **OWN),
+    *system("TotalVcpuTime", 7200.0), *system("TotalMemoryUsage", 3_600_000.0 * 30),
+    *system("TotalPdUsage", 3600.0 * 50), *system("TotalGpuTime", 1800.0),
+]  # fmt: skip
+
+
+class Api:
+    """What the fake answers, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.job: dict[str, Any] = dict(JOB)
+        self.metrics: list[dict[str, Any]] = list(METRICS)
+        self.fails_with: list[int] = []
+        self.always = 0
+        self.asked: list[str] = []
+        self.endpoint = ""
+
+    def read(self, prices: Any = None, job_id: str = str(JOB["id"])) -> dict[str, Any]:
+        return dataflow_job.read_job(job_id, "p", "r", prices, self.endpoint)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    state = Api()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.asked.append(self.path)
+            path = self.path.split("?")[0]
+            base = f"/v1b3/projects/p/locations/r/jobs/{state.job['id']}"
+            status = state.always or (state.fails_with.pop(0) if state.fails_with else 200)
+            body: Any
+            if status == 200 and path == base:
+                body = state.job
+            elif status == 200 and path == f"{base}/metrics":
+                body = {"metricTime": "2026-11-01T10:10:00Z", "metrics": state.metrics}
+            else:
+                status = 404 if status == 200 else status
+                body = {"error": {"code": status, "message": f"fake\nsays {status}"}}
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.endpoint = f"http://localhost:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_whole_job(api: Api) -> None:
+    found = api.read(PRICES)
+    assert faults(found) == []
+    beam = found["runinference"]
+    assert beam["num_inferences"] == 1000
+    assert beam["inference_request_batch_size"] == {
+        "count": 6, "sum": 1000, "min": 100, "max": 250, "mean": 1000 / 6,
+    }  # fmt: skip
+    assert found["records"] == {
+        "read": 1010, "blank": 2, "predicted": 1000, "dead_lettered": 8, "truncated": 0,
+        "dead_letters_by_reason": {"malformed_json": 7, MARKUP: 1},
+    }  # fmt: skip
+    assert found["tokens"]["padding_share"] == 0.2
+    assert found["derived"]["total_inference_secs"] == 3.0
+    assert found["derived"]["texts_per_wall_sec"] == pytest.approx(1000 / 600)
+    used = found["resources"]
+    assert (used["vcpu_hours"], used["memory_gb_hours"]) == (2.0, 30.0)
+    assert (used["disk_gb_hours"], used["gpu_hours"]) == (50.0, 0.5)
+    # 2 vCPU hours at 0.5, 30 GB hours at 0.01, half a GPU hour at 2.
+    assert found["cost"]["total"] == pytest.approx(1.0 + 0.3 + 1.0)
+    assert found["cost"]["per_million_texts"] == pytest.approx(2300)
+    run = found["run"]
+    assert (run["job"], run["state"], run["beam_version"]) == (
+        "reviews", "JOB_STATE_DONE", "2.77.0",
+    )  # fmt: skip
+    assert (run["wall_secs"], run["parameters"]) == (600.0, {"device": "GPU"})
+
+
+def test_tentative_or_committed_alone_is_enough_and_committed_wins(api: Api) -> None:
+    api.metrics = [
+        user("num_inferences", 5, tentative=True),
+        user("inference_request_batch_size", spread(1, 7, 7, 7)),
+        user("failed_batches_counter", 9, tentative=True),
+        user("failed_batches_counter", 3),
+        user("records_read", 4, **OWN),
+        user("records_read", 99, tentative=True, **OWN),
+    ]
+    found = api.read()
+    assert found["runinference"]["num_inferences"] == 5
+    assert found["runinference"]["inference_request_batch_size"]["sum"] == 7
+    assert found["runinference"]["failed_batches_counter"] == 3
+    assert found["records"]["read"] == 4
+
+
+def test_long_numbers_come_as_strings_and_unreadable_ones_are_named(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.metrics = [
+        user("num_inferences", "12345678901"),
+        user("model_byte_size", {"count": "1", "sum": "9", "min": "9", "max": "9", "mean": 9}),
+        user("tokens", "many", **OWN),
+    ]
+    found = api.read()
+    assert found["runinference"]["num_inferences"] == 12345678901
+    assert found["runinference"]["model_byte_size"]["sum"] == 9
+    assert "tokens" in caplog.text
+
+
+def test_a_running_job_and_one_without_metrics(api: Api) -> None:
+    api.job |= {"currentState": "JOB_STATE_RUNNING", "name": MARKUP}
+    api.metrics = []
+    found = api.read()
+    assert faults(found) == []
+    assert (found["run"]["end"], found["run"]["wall_secs"]) == (None, None)
+    assert found["runinference"]["num_inferences"] == 0
+    page = report_html.render(found)
+    assert MARKUP not in page
+    assert "JOB_STATE_RUNNING" in page
+
+
+def test_the_command(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "job"
+    arguments = ["report", f"--job_id={JOB['id']}", "--project=p", "--region=r",
+                 f"--dataflow_endpoint={api.endpoint}", f"--output={out}"]  # fmt: skip
+    assert main(arguments) == 0
+    assert "1,000" in capsys.readouterr().out
+    assert faults(json.loads((out / "metrics.json").read_text())) == []
+    page = (out / "report.html").read_text()
+    assert "reviews" in page
+    assert "malformed_json" in page
+    assert MARKUP not in page
+    assert main([*arguments[:1], "--job_id=none", *arguments[2:]]) == 2
+    assert capsys.readouterr().err == (
+        "error: --job_id takes the id of a job in this project and region; got 'none'\n"
+    )
+
+
+def test_a_hiccup_is_asked_again(api: Api) -> None:
+    api.fails_with = [503, 429]
+    assert api.read()["runinference"]["num_inferences"] == 1000
+
+
+@pytest.mark.parametrize(("status", "message"), [(403, "refused"), (500, "gave no answer")])
+def test_a_refusal_is_one_line(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    status: int, message: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(dataflow_job, "PATIENCE_SECS", 2.0)
+    api.always = status
+    assert main(["report", "--job_id=x", "--project=p", "--region=r",
+                 f"--dataflow_endpoint={api.endpoint}"]) == 1  # fmt: skip
+    err = capsys.readouterr().err
+    assert message in err
+    assert f"says {status}" in err
+    assert err.count("\n") == 1
+
+
+def test_nobody_there_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataflow_job, "PATIENCE_SECS", 2.0)
+    arguments = ["report", "--job_id=x", "--project=p", "--region=r"]
+    assert main([*arguments, "--dataflow_endpoint=http://127.0.0.1:9"]) == 1
+    err = capsys.readouterr().err
+    assert "The Dataflow API cannot be reached" in err
+    assert err.count("\n") == 1
+
+
+def test_missing_credentials_say_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: Any, **__: Any) -> Any:
+        raise auth_exceptions.DefaultCredentialsError("none")
+
+    monkeypatch.setattr("google.auth.default", none)
+    assert main(["report", "--job_id=x", "--project=p", "--region=r"]) == 1
+    assert "gcloud auth application-default login" in capsys.readouterr().err
