@@ -95,7 +95,11 @@ def test_advice_says_what_to_change() -> None:
     assert changes(make_document()) == ""
     padded = make_document(batches=40, texts=512)
     padded["tokens"]["padding_share"] = 0.4
-    assert "max_batch_size" in changes(padded)
+    assert "Raise max_batch_size" in changes(padded)
+    # Batches that are not full are the cause: one piece of advice, not two that disagree.
+    unfilled = make_document(batches=40, texts=20)
+    unfilled["tokens"]["padding_share"] = 0.4
+    assert "Raise max_batch_size" not in changes(unfilled)
     slow = make_document(batches=40, texts=512)
     slow["run"]["wall_secs"] = 1.0
     assert "fewer processes" in changes(slow)

@@ -52,7 +52,7 @@ def _batches(document: dict[str, Any]) -> Iterator[Advice]:
     sizes = document["runinference"][names.BATCH_SIZE]
     parameters = document["run"]["parameters"]
     largest, smallest = parameters.get("max_batch_size"), parameters.get("min_batch_size")
-    if not largest or sizes["count"] < _FEWEST_BATCHES or sizes["mean"] >= largest / 2:
+    if not _has_small_batches(document):
         return
     yield Advice(
         f"Raise min_batch_size (now {smallest}) towards max_batch_size ({largest}).",
@@ -61,10 +61,19 @@ def _batches(document: dict[str, Any]) -> Iterator[Advice]:
     )
 
 
+def _has_small_batches(document: dict[str, Any]) -> bool:
+    sizes = document["runinference"][names.BATCH_SIZE]
+    largest = document["run"]["parameters"].get("max_batch_size")
+    return bool(largest) and sizes["count"] >= _FEWEST_BATCHES and sizes["mean"] < largest / 2
+
+
 def _padding(document: dict[str, Any]) -> Iterator[Advice]:
     share = document["tokens"]["padding_share"]
     sizes = document["runinference"][names.BATCH_SIZE]
     if share is None or share < 0.15 or sizes["count"] < _FEWEST_BATCHES:
+        return
+    if _has_small_batches(document):
+        # Filling the batches comes first, and mends this too.
         return
     yield Advice(
         "Raise max_batch_size, and min_batch_size with it; or lower max_batch_tokens.",
