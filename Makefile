@@ -13,7 +13,7 @@ ARGS ?=
 OVERWRITE := $(if $(filter out,$(OUTPUT)),--overwrite=true)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench demo-model clean
+.PHONY: help run test lint bench demo-model metadata clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,10 @@ bench: $(VENV)/ready ## compare with Beam's own example, side by side (about 10 
 demo-model: $(VENV)/ready ## train models/demo again: make demo-model DATA=folder-with-sst2
 	@test -n '$(DATA)' || { echo "DATA is missing: the folder with train_phrases.tsv and dev.tsv"; exit 2; }
 	$(BIN)/python tools/train_demo_model.py '$(DATA)'
+
+metadata: $(VENV)/ready ## write metadata.json anew from the program's own parameters
+	$(BIN)/python -m runinference_metrics metadata > metadata.json.part
+	@mv metadata.json.part metadata.json
 
 clean: ## remove the environment and the results
 	rm -rf $(VENV) out

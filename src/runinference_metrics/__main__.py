@@ -16,9 +16,11 @@ commands:
       show what the Dataflow API knows of a job
   compare A B [C ...] [--html=FILE]
       put the runs of two or more output folders side by side
+  metadata
+      print metadata.json, the template's parameters for gcloud and the Cloud console
 """
 
-COMMANDS = ("run", "report", "compare")
+COMMANDS = ("run", "report", "compare", "metadata")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +57,11 @@ def _do(command: str, arguments: list[str]) -> None:
         return
     from runinference_metrics import commands
 
-    {"report": commands.run_report, "compare": commands.run_compare}[command](arguments)
+    {
+        "report": commands.run_report,
+        "compare": commands.run_compare,
+        "metadata": commands.run_metadata,
+    }[command](arguments)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from apache_beam.options import pipeline_options as module
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 
 from runinference_metrics.errors import FlagError
-from runinference_metrics.options import PARAMETERS
+from runinference_metrics.parameters import PARAMETERS
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,11 +1,19 @@
-"""The commands that read what runs left: `report` and `compare`."""
+"""The commands beside `run`: `report`, `compare` and `metadata`."""
 
 import argparse
 import os
 from collections.abc import Sequence
 from typing import Any
 
-from runinference_metrics import checks, comparison, documents, metrics, report, report_html
+from runinference_metrics import (
+    checks,
+    comparison,
+    documents,
+    metadata,
+    metrics,
+    report,
+    report_html,
+)
 from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.options import Parser
 from runinference_metrics.prices import Prices, Resources
@@ -106,3 +114,17 @@ def run_compare(argv: Sequence[str]) -> None:
     if given.html:
         _write(given.html, comparison.render(found))
         print(f"Written to {given.html}")
+
+
+def run_metadata(argv: Sequence[str]) -> None:
+    """`metadata`: prints the template's metadata.json.
+
+    Raises:
+        RunFailed: the parameters make one that the service would not take.
+    """
+    Parser(prog="runinference_metrics metadata", allow_abbrev=False).parse_args(list(argv))
+    template = metadata.template()
+    found = metadata.faults(template)
+    if found:
+        raise RunFailed(f"metadata.json is wrong: {'; '.join(found)}")
+    print(metadata.as_text(template), end="")

@@ -16,7 +16,7 @@ from google.protobuf.json_format import MessageToDict
 from runinference_metrics import metrics, names
 from runinference_metrics.beam_metrics import BeamDistribution, BeamMetrics, Metric
 from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.options import PARAMETERS
+from runinference_metrics.parameters import PARAMETERS
 from runinference_metrics.prices import Prices, Resources
 
 _LOG = logging.getLogger(__name__)

@@ -198,21 +198,33 @@ class ClassifyBatches(beam.PTransform):
         handler: the handler.
         min_batch_size: batches with fewer texts are joined first.
         max_batch_size: no batch holds more texts.
+        accelerator: a resource hint: the GPU that this step alone is to have.
     """
 
     def __init__(
-        self, handler: ClassifierHandler, min_batch_size: int, max_batch_size: int
+        self,
+        handler: ClassifierHandler,
+        min_batch_size: int,
+        max_batch_size: int,
+        accelerator: str | None = None,
     ) -> None:
         super().__init__()
         self._handler = handler
+        self._accelerator = accelerator
         self._sizes = (min_batch_size, max_batch_size)
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Applies the transform."""
+        joined = batches | "Join small batches" >> beam.ParDo(_JoinBatches(*self._sizes))
+        if not self._accelerator:
+            return joined | "RunInference" >> RunInference(self._handler)
+        inference = RunInference(self._handler).with_resource_hints(accelerator=self._accelerator)
+        # Steps that are fused with inference would run on the workers with a GPU too.
         return (
-            batches
-            | "Join small batches" >> beam.ParDo(_JoinBatches(*self._sizes))
-            | "RunInference" >> RunInference(self._handler)
+            joined
+            | "To the GPUs" >> beam.Reshuffle()
+            | "RunInference" >> inference
+            | "From the GPUs" >> beam.Reshuffle()
         )
 
 

@@ -40,6 +40,7 @@ class Plan:
             share a file. One local process streams instead, in memory that does not grow.
         facts: what metrics.json says of the run beside its figures: runner, job, versions.
         prices: what resources cost, if the user said so.
+        accelerator: the GPU that the inference step alone is to have, as a resource hint.
     """
 
     settings: Settings
@@ -48,6 +49,7 @@ class Plan:
     spread: bool
     facts: dict[str, Any]
     prices: Prices | None
+    accelerator: str | None = None
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -55,7 +57,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     settings = plan.settings
     batches, unreadable, reading_events = pipeline | "Read" >> ReadBatches(plan)
     classified = batches | "Classify" >> ClassifyBatches(
-        plan.handler, settings.min_batch_size, settings.max_batch_size
+        plan.handler, settings.min_batch_size, settings.max_batch_size, plan.accelerator
     )
     failed = classified | "Failed texts" >> beam.FlatMap(_rejected_of)
     rejected = (unreadable, failed) | "All dead letters" >> beam.Flatten()

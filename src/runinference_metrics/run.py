@@ -140,6 +140,7 @@ def _raise_plainly(error: Exception) -> NoReturn:
 
 
 def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:
+    hint = workers.configure(settings, beam_options)
     handler = ClassifierHandler(spec_of(settings, workers.threads_per_process(beam_options)))
     try:
         built = beam.Pipeline(options=beam_options)
@@ -148,7 +149,7 @@ def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptio
         raise FlagError(" ".join(str(error).split())) from error
     facts = _facts(settings, beam_options, str(beam_options.view_as(StandardOptions).runner))
     pipeline.build(
-        built, pipeline.Plan(settings, patterns, handler, True, facts, _prices(settings))
+        built, pipeline.Plan(settings, patterns, handler, True, facts, _prices(settings), hint)
     )
     result = built.run()
     if beam_options.view_as(GoogleCloudOptions).template_location:

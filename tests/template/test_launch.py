@@ -1,0 +1,189 @@
+"""What the launcher makes of the template's parameters: the job, read back from the bucket."""
+
+import json
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apache_beam.portability.api import beam_runner_api_pb2
+from test_bucket import bucket  # noqa: F401
+
+from conftest import DEMO_MODEL, ROOT
+
+# As the launcher runs src/main.py, with Beam's search for credentials switched off.
+LAUNCH = """
+import runpy, sys
+from apache_beam.internal.gcp import auth
+auth._Credentials._credentials_init = True
+auth._Credentials._credentials = None
+sys.argv[0] = "src/main.py"
+runpy.run_path("src/main.py", run_name="__main__")
+"""
+HINT = "beam:resources:accelerator:v1"
+
+
+def put(env: dict[str, str], name: str, content: bytes) -> None:
+    query = urllib.parse.urlencode({"uploadType": "media", "name": name})
+    url = f"{env['STORAGE_EMULATOR_HOST']}/upload/storage/v1/b/results/o?{query}"
+    headers = {"Content-Type": "text/plain"}
+    urllib.request.urlopen(urllib.request.Request(url, content, headers)).close()
+
+
+def get(env: dict[str, str], name: str) -> bytes:
+    with urllib.request.urlopen(f"{env['STORAGE_EMULATOR_HOST']}/results/{name}") as answer:
+        return bytes(answer.read())
+
+
+def launch(env: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]:
+    """Launches with the flags that the launcher adds to the parameters."""
+    put(env, "in/a.txt", b"a good film\n")
+    given = {flag.split("=")[0] for flag in flags}
+    usual = [
+        "--input=gs://results/in/*.txt", "--output=gs://results/out", f"--model={DEMO_MODEL}",
+        "--runner=DataflowRunner", "--project=my-project", "--region=us-central1", "--job_name=a-job",
+        "--template_location=gs://results/job_object", "--staging_location=gs://results/staging",
+        "--temp_location=gs://results/temp",
+    ]  # fmt: skip
+    flags = (*(flag for flag in usual if flag.split("=")[0] not in given), *flags)
+    return subprocess.run(
+        [sys.executable, "-c", LAUNCH, *flags],
+        cwd=ROOT, env=env, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+
+
+def job(env: dict[str, str], *flags: str) -> tuple[dict[str, Any], beam_runner_api_pb2.Pipeline]:
+    done = launch(env, *flags)
+    assert done.returncode == 0, done.stderr[-3000:]
+    environment = json.loads(get(env, "job_object"))["environment"]
+    url = environment["sdkPipelineOptions"]["options"]["pipelineUrl"]
+    pipeline = beam_runner_api_pb2.Pipeline()
+    pipeline.ParseFromString(get(env, url.removeprefix("gs://results/")))
+    return environment, pipeline
+
+
+def hints(pipeline: beam_runner_api_pb2.Pipeline) -> set[str]:
+    return {
+        one.resource_hints[HINT].decode()
+        for one in pipeline.components.environments.values()
+        if HINT in one.resource_hints
+    }
+
+
+def test_cpu_workers_get_nothing_special(bucket: dict[str, str]) -> None:  # noqa: F811
+    env = {**bucket, "RUNINFERENCE_METRICS_IMAGE": "gcr.io/p/image:abc"}
+    environment, pipeline = job(env)
+    (pool,) = environment["workerPools"]
+    assert "machineType" not in pool or not pool["machineType"]
+    assert not any("worker_accelerator" in one for one in environment.get("serviceOptions", []))
+    assert "no_use_multiple_sdk_containers" not in environment["experiments"]
+    images = {one["containerImage"] for one in pool["sdkHarnessContainerImages"]}
+    assert images == {"gcr.io/p/image:abc"}
+    assert hints(pipeline) == set()
+    assert "streaming" not in environment["sdkPipelineOptions"]["options"] or (
+        not environment["sdkPipelineOptions"]["options"]["streaming"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "machine_type"),
+    [
+        ("nvidia-tesla-t4", "n1-standard-4"),
+        ("nvidia-l4", "g2-standard-4"),
+        ("nvidia-tesla-a100", "a2-highgpu-1g"),
+    ],
+)
+def test_all_gpu_workers_get_one(
+    bucket: dict[str, str],  # noqa: F811
+    accelerator: str,
+    machine_type: str,
+) -> None:
+    environment, pipeline = job(bucket, "--device=GPU", f"--accelerator={accelerator}")
+    (pool,) = environment["workerPools"]
+    assert pool["machineType"] == machine_type
+    assert pool["diskSizeGb"] == 50
+    assert environment["serviceOptions"] == [
+        f"worker_accelerator=type:{accelerator};count:1;install-nvidia-driver:5xx"
+    ]
+    assert "no_use_multiple_sdk_containers" in environment["experiments"]
+    options = environment["sdkPipelineOptions"]["options"]
+    assert options["number_of_worker_harness_threads"] == 4
+    assert hints(pipeline) == set()
+
+
+def test_the_inference_step_alone_gets_one(bucket: dict[str, str]) -> None:  # noqa: F811
+    environment, pipeline = job(bucket, "--device=GPU", "--gpu_placement=inference_step")
+    assert not environment.get("serviceOptions")
+    assert not environment["workerPools"][0].get("machineType")
+    assert hints(pipeline) == {"type:nvidia-l4;count:1;install-nvidia-driver:5xx"}
+    components = pipeline.components
+    with_gpu = {
+        transform.unique_name
+        for transform in components.transforms.values()
+        if HINT in components.environments[transform.environment_id].resource_hints
+    }
+    assert with_gpu
+    assert all("RunInference" in name for name in with_gpu), with_gpu
+    # A shuffle on either side: nothing else can be fused with the step.
+    names = {transform.unique_name for transform in components.transforms.values()}
+    assert {"Classify/To the GPUs", "Classify/From the GPUs"} <= names
+
+
+def test_what_the_user_sets_stays(bucket: dict[str, str]) -> None:  # noqa: F811
+    mine = "worker_accelerator=type:nvidia-tesla-t4;count:2;install-nvidia-driver;use_nvidia_mps"
+    environment, _ = job(
+        {**bucket, "RUNINFERENCE_METRICS_IMAGE": "gcr.io/p/image:abc"},
+        "--device=GPU", "--machine_type=n1-highmem-8", "--disk_size_gb=90",
+        f"--dataflow_service_options={mine}", "--number_of_worker_harness_threads=9",
+        "--sdk_container_image=gcr.io/p/other:1",
+    )  # fmt: skip
+    (pool,) = environment["workerPools"]
+    assert (pool["machineType"], pool["diskSizeGb"]) == ("n1-highmem-8", 90)
+    assert environment["serviceOptions"] == [mine]
+    assert environment["sdkPipelineOptions"]["options"]["number_of_worker_harness_threads"] == 9
+    assert "no_use_multiple_sdk_containers" not in environment["experiments"]
+    images = {one["containerImage"] for one in pool["sdkHarnessContainerImages"]}
+    assert images == {"gcr.io/p/other:1"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--input=gs://results/none*"], "--input takes patterns that match files; got 'gs://"),
+        (["--input=gs://no-bucket/a.txt"], "--input takes"),
+        (["--device=TPU"], "--device takes CPU or GPU; got 'TPU'"),
+        (["--device=GPU", "--accelerator=nvidia-tesla-p4"], "capability 6.1 is below the 7.5"),
+        (["--accelerator=nvidia-l5"], "--accelerator takes one of nvidia-l4,"),
+        (["--model=/no/model"], "--model takes a folder with a sequence-classification model"),
+        (["--prices=gs://results/none.yaml"], "--prices takes a file that can be read"),
+        (
+            ["--device=GPU", "--gpu_placement=inference_step",
+             "--dataflow_service_options=worker_accelerator=type:nvidia-l4;count:1"],
+            "--gpu_placement takes inference_step only without",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_fails_at_launch_with_one_line(
+    bucket: dict[str, str],  # noqa: F811
+    flags: list[str],
+    message: str,
+) -> None:
+    done = launch(bucket, *flags)
+    assert done.returncode == 2, done.stderr[-3000:]
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_the_program_neither_waits_nor_asks_for_metrics(
+    bucket: dict[str, str],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    done = launch(bucket)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Job id is unknown" not in done.stderr
+    assert done.stdout == ""
