@@ -10,6 +10,7 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.files import TAKES_FILES, FileFormat
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.options import Settings
+from runinference_metrics.remote_model import RemoteModel, is_remote
 from runinference_metrics.writing import RESULT_PATTERNS, matching
 
 
@@ -74,7 +75,9 @@ def make_folder(output: str) -> None:
 
 def check_model(settings: Settings) -> None:
     """Raises UserError when the model is no sequence classifier, or too short for max_length."""
-    ModelFolder.read(settings.model).check_max_length(settings.max_length)
+    path = settings.model
+    folder = RemoteModel.find(path).check() if is_remote(path) else ModelFolder.read(path)
+    folder.check_max_length(settings.max_length)
 
 
 def content(path: str, flag: str) -> bytes:

@@ -7,6 +7,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -29,6 +30,7 @@ from runinference_metrics.records import (
     Rejected,
     Worker,
 )
+from runinference_metrics.remote_model import local_folder
 
 
 class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
@@ -53,9 +55,10 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         self._clock = clock
 
     def load_model(self) -> Classifier:
-        """Loads the classifier and notes how long it took."""
+        """Loads the classifier, from a bucket too, and notes how long it took."""
         started = self._clock.time_ns()
-        model = self._spec.load()
+        folder = local_folder(self._spec.model)
+        model = replace(self._spec, model=folder).load()
         _LOADED.note(model, (self._clock.time_ns() - started) // 1_000_000)
         return model
 

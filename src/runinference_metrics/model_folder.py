@@ -2,12 +2,23 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runinference_metrics.errors import UserError
 
+# What transformers reads beside the weights.
+CONFIG_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "model.safetensors.index.json",
+)
 _TAKES = "a folder with a sequence-classification model"
 # transformers writes this number, or a larger one, where a tokenizer states no limit.
 _NO_LIMIT = 1_000_000
@@ -43,12 +54,32 @@ class ModelFolder:
         folder = Path(path)
         if not folder.is_dir():
             raise UserError("model", _TAKES, f"{path!r}, which is no folder")
+        names = {file.name for file in folder.iterdir() if file.is_file()}
+        contents: dict[str, bytes] = {
+            name: (folder / name).read_bytes()
+            for name in ("config.json", "tokenizer_config.json")
+            if name in names
+        }
+        return cls.of(path, names, contents)
+
+    @classmethod
+    def of(cls, path: str, names: Set[str], contents: dict[str, bytes]) -> "ModelFolder":
+        """Checks a folder by the names of its files and its configuration.
+
+        Args:
+            path: the folder, also one that is not on this machine.
+            names: its files.
+            contents: its config.json, and its tokenizer_config.json if there is one.
+
+        Raises:
+            UserError: it is no folder with a sequence classifier; says what is missing.
+        """
         for name in ("config.json", "tokenizer.json"):
-            if not (folder / name).is_file():
+            if name not in names:
                 raise UserError("model", _TAKES, f"{path!r}, which has no {name}")
-        if not weight_files(folder):
+        if not any(is_weight_file(name) for name in names):
             raise UserError("model", _TAKES, f"{path!r}, which has no safetensors weights")
-        config = _json_object(folder / "config.json")
+        config = _json_object(path, "config.json", contents)
         architecture = (config.get("architectures") or ["none at all"])[0]
         if not str(architecture).endswith("ForSequenceClassification"):
             raise UserError("model", _TAKES, f"{path!r}, whose architecture is {architecture}")
@@ -60,7 +91,7 @@ class ModelFolder:
             # One output and no more is a yes-or-no model, as in transformers' own pipeline.
             config.get("problem_type") == "multi_label_classification"
             or len(config.get("id2label") or "12") == 1,
-            _max_length(config, folder),
+            _max_length(config, _json_object(path, "tokenizer_config.json", contents)),
         )
 
     def check_max_length(self, max_length: int | None) -> int:
@@ -84,25 +115,30 @@ class ModelFolder:
         return f"sha256:{total.hexdigest()}"
 
 
+def is_weight_file(name: str) -> bool:
+    """Whether a file of this name holds weights: safetensors, in one or several shards."""
+    return name.startswith("model") and name.endswith(".safetensors")
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a model, one or several shards."""
-    return sorted(folder.glob("model*.safetensors"))
+    return sorted(path for path in folder.iterdir() if is_weight_file(path.name))
 
 
-def _json_object(path: Path) -> dict[str, Any]:
+def _json_object(path: str, name: str, contents: dict[str, bytes]) -> dict[str, Any]:
+    where = f"{os.path.join(path, name)!r}"
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(contents.get(name, b"{}"))
     except ValueError as error:
-        raise UserError("model", _TAKES, f"{str(path)!r}, which is no JSON ({error})") from error
+        raise UserError("model", _TAKES, f"{where}, which is no JSON ({error})") from error
     if not isinstance(value, dict):
-        raise UserError("model", _TAKES, f"{str(path)!r}, which is no JSON object")
+        raise UserError("model", _TAKES, f"{where}, which is no JSON object")
     return value
 
 
-def _max_length(config: dict[str, Any], folder: Path) -> int:
+def _max_length(config: dict[str, Any], tokenizer_config: dict[str, Any]) -> int:
     limits = []
-    settings = folder / "tokenizer_config.json"
-    stated = _json_object(settings).get("model_max_length") if settings.is_file() else None
+    stated = tokenizer_config.get("model_max_length")
     if isinstance(stated, (int, float)) and stated < _NO_LIMIT:
         limits.append(int(stated))
     positions = config.get("max_position_embeddings")

@@ -116,8 +116,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "model",
         "Model folder",
-        "The model's folder in transformers' own format: config.json, model.safetensors, "
-        "tokenizer.json. Any sequence-classification model.",
+        "The model's folder, local (in the image) or gs://, in transformers' own format: "
+        "config.json, model.safetensors, tokenizer.json. Any sequence-classification model.",
         DEFAULT_MODEL,
         "a folder with config.json, model.safetensors and tokenizer.json",
         values.text,

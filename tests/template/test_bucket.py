@@ -89,7 +89,7 @@ def objects(env: dict[str, str]) -> dict[str, str]:
     found = {}
     for one in listed:
         with urllib.request.urlopen(f"{env['STORAGE_EMULATOR_HOST']}/results/{one['name']}") as got:
-            found[one["name"]] = got.read().decode()
+            found[one["name"]] = got.read().decode(errors="replace")
     return found
 
 

@@ -44,7 +44,8 @@ def launch(env: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]
     given = {flag.split("=")[0] for flag in flags}
     usual = [
         "--input=gs://results/in/*.txt", "--output=gs://results/out", f"--model={DEMO_MODEL}",
-        "--runner=DataflowRunner", "--project=my-project", "--region=us-central1", "--job_name=a-job",
+        "--runner=DataflowRunner", "--project=my-project", "--region=us-central1",
+        "--job_name=a-job",
         "--template_location=gs://results/job_object", "--staging_location=gs://results/staging",
         "--temp_location=gs://results/temp",
     ]  # fmt: skip
