@@ -78,3 +78,12 @@ def test_any_value_is_parsed_or_refused_with_one_line(name: str, text: str) -> N
     except UserError as error:
         wrong = str(error)
     assert wrong is None or (wrong.startswith("--") and "\n" not in wrong)
+
+
+def test_the_bundled_model_is_the_images_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNINFERENCE_METRICS_MODEL", raising=False)
+    assert options.parse(["--input=a", "--output=b"])[0].model == "models/demo"
+    monkeypatch.setenv("RUNINFERENCE_METRICS_MODEL", "/opt/model")
+    assert options.parse(["--input=a", "--output=b"])[0].model == "/opt/model"
+    assert options.parse(["--input=a", "--output=b", "--model=bundled"])[0].model == "/opt/model"
+    assert options.parse(["--input=a", "--output=b", "--model=mine"])[0].model == "mine"

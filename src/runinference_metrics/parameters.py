@@ -13,7 +13,6 @@ from runinference_metrics.accelerators import ACCELERATORS
 from runinference_metrics.errors import UserError
 from runinference_metrics.values import AUTO
 
-DEFAULT_MODEL = "models/demo"
 # Above this a batch of ordinary sentences no longer fits a worker's memory comfortably, and one
 # failed batch would repeat minutes of work.
 LARGEST_BATCH_SIZE = 65_536
@@ -117,10 +116,11 @@ PARAMETERS: tuple[Parameter, ...] = (
         "model",
         "Model folder",
         "The model's folder, local (in the image) or gs://, in transformers' own format: "
-        "config.json, model.safetensors, tokenizer.json. Any sequence-classification model.",
-        DEFAULT_MODEL,
-        "a folder with config.json, model.safetensors and tokenizer.json",
-        values.text,
+        "config.json, model.safetensors, tokenizer.json. Any sequence-classification model. "
+        "bundled is the one in the image (outside of an image: models/demo).",
+        values.BUNDLED,
+        "bundled, or a folder with config.json, model.safetensors and tokenizer.json",
+        values.model,
         "TEXT",
         MODEL,
         regex=_FIELD,

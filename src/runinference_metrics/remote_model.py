@@ -20,14 +20,13 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import storage
 from google.cloud.storage import transfer_manager
 
+from runinference_metrics.environment import CACHE_VARIABLE
 from runinference_metrics.errors import UserError
 from runinference_metrics.model_folder import CONFIG_FILES, ModelFolder, is_weight_file
 
 _LOG = logging.getLogger(__name__)
 
 _TAKES = "a folder with a sequence-classification model"
-# Where the downloads lie; a folder that several containers of a machine mount serves them all.
-CACHE_VARIABLE = "RUNINFERENCE_METRICS_CACHE"
 # Enough to fill a worker's network with a few big files, few enough for its memory.
 _PARALLEL_DOWNLOADS = 8
 _READ_BYTES = 1 << 20

@@ -1,8 +1,14 @@
 """From a parameter's string to its value; each raises ValueError when the string is wrong."""
 
+import os
 from collections.abc import Callable
 
+from runinference_metrics.environment import MODEL_VARIABLE
+
 AUTO = "auto"
+BUNDLED = "bundled"
+# What stands in for it in a checkout of the project.
+_DEMO_MODEL = "models/demo"
 
 
 def text(text: str) -> str:
@@ -15,6 +21,12 @@ def text(text: str) -> str:
 def optional_text(text: str) -> str:
     """Anything, also nothing."""
     return text.strip()
+
+
+def model(given: str) -> str:
+    """A folder; "bundled" is the image's own."""
+    folder = text(given)
+    return os.environ.get(MODEL_VARIABLE, _DEMO_MODEL) if folder == BUNDLED else folder
 
 
 def patterns(text: str) -> tuple[str, ...]:

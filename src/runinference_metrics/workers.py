@@ -12,11 +12,10 @@ from apache_beam.options.pipeline_options import (
 )
 
 from runinference_metrics.accelerators import accelerator
+from runinference_metrics.environment import IMAGE_VARIABLE
 from runinference_metrics.errors import UserError
 from runinference_metrics.options import Settings
 
-# Set in the image when it is built: its own name, with which Dataflow starts the workers.
-IMAGE_VARIABLE = "RUNINFERENCE_METRICS_IMAGE"
 # The least that Dataflow takes for workers with a GPU; the image must fit in it.
 GPU_DISK_GB = 50
 # Enough that tokenising and writing go on while another thread uses the GPU, few enough that the
