@@ -91,6 +91,7 @@ class Classifier:
 
     def __init__(self, spec: ClassifierSpec) -> None:
         folder = ModelFolder.read(spec.model)
+        folder.check_digests()
         check_device(spec.device)
         if spec.threads:
             torch.set_num_threads(spec.threads)

@@ -18,7 +18,10 @@ CONFIG_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
     "model.safetensors.index.json",
+    "digests.json",
 )
+# What tools/bundle_model.py recorded of the files, when the folder was made.
+DIGESTS = "digests.json"
 _TAKES = "a folder with a sequence-classification model"
 # transformers writes this number, or a larger one, where a tokenizer states no limit.
 _NO_LIMIT = 1_000_000
@@ -103,15 +106,31 @@ class ModelFolder:
             raise UserError("max_length", takes, str(max_length))
         return max_length
 
+    def check_digests(self) -> None:
+        """Compares the files with the digests in the folder, if it has any (an image's has).
+
+        Raises:
+            UserError: a file is not the one that was recorded, or is missing.
+        """
+        folder = Path(self.path)
+        if not (folder / DIGESTS).is_file():
+            return
+        record = _json_object(self.path, DIGESTS, {DIGESTS: (folder / DIGESTS).read_bytes()})
+        for name, recorded in record.get("files", {}).items():
+            # Only a name: a record must not make the program read elsewhere.
+            file = folder / Path(name).name
+            found = _sha256(file) if file.is_file() else "nothing"
+            if found != recorded:
+                got = f"{str(file)!r} with SHA-256 {found[:12]}, recorded as {recorded[:12]}"
+                raise UserError("model", f"files as they are recorded in {DIGESTS}", got)
+
     def digest(self) -> str:
         """SHA-256 over the names and contents of configuration, tokenizer and weights."""
         total = hashlib.sha256()
         folder = Path(self.path)
         for file in sorted([folder / "config.json", folder / "tokenizer.json",
                             *weight_files(folder)]):  # fmt: skip
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256")
-            total.update(f"{file.name} {content.hexdigest()}\n".encode())
+            total.update(f"{file.name} {_sha256(file)}\n".encode())
         return f"sha256:{total.hexdigest()}"
 
 
@@ -123,6 +142,11 @@ def is_weight_file(name: str) -> bool:
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a model, one or several shards."""
     return sorted(path for path in folder.iterdir() if is_weight_file(path.name))
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _json_object(path: str, name: str, contents: dict[str, bytes]) -> dict[str, Any]:
