@@ -93,3 +93,19 @@ def broken(**changes: Any) -> dict[str, Any]:
 )
 def test_every_fault_is_found(content: Any, fault: str) -> None:
     assert any(fault in one for one in metadata.faults(content)), metadata.faults(content)
+
+
+def test_the_template_names_launchers_and_workers_image(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNINFERENCE_METRICS_IMAGE", raising=False)
+    assert main(["template", "--image=gcr.io/p/i:1"]) == 0
+    spec = json.loads(capsys.readouterr().out)
+    assert (spec["image"], spec["sdkInfo"]) == ("gcr.io/p/i:1", {"language": "PYTHON"})
+    assert spec["defaultEnvironment"] == {"sdkContainerImage": "gcr.io/p/i:1"}
+    assert main(["template"]) == 2
+    assert "--image takes the name of an image; got nothing" in capsys.readouterr().err
+    # In an image, its own name, which the build put there.
+    monkeypatch.setenv("RUNINFERENCE_METRICS_IMAGE", "gcr.io/p/i:2")
+    assert main(["template"]) == 0
+    assert json.loads(capsys.readouterr().out)["image"] == "gcr.io/p/i:2"

@@ -1,5 +1,6 @@
 """The commands: `python -m runinference_metrics run …`, `report …`, `compare …`."""
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -18,9 +19,11 @@ commands:
       put the runs of two or more output folders side by side
   metadata
       print metadata.json, the template's parameters for gcloud and the Cloud console
+  template [--image=IMAGE]
+      print the template's file, from which gcloud and the Cloud console launch jobs
 """
 
-COMMANDS = ("run", "report", "compare", "metadata")
+COMMANDS = ("run", "report", "compare", "metadata", "template")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,8 +64,16 @@ def _do(command: str, arguments: list[str]) -> None:
         "report": commands.run_report,
         "compare": commands.run_compare,
         "metadata": commands.run_metadata,
+        "template": commands.run_template,
     }[command](arguments)
 
 
+def _end_at_sigterm() -> None:
+    # The first process of a container ignores SIGTERM unless it says otherwise; `docker stop` would
+    # wait ten seconds for it. `run` replaces this while there is something to clean up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 if __name__ == "__main__":
+    _end_at_sigterm()
     sys.exit(main())

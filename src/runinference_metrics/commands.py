@@ -1,4 +1,4 @@
-"""The commands beside `run`: `report`, `compare` and `metadata`."""
+"""The commands beside `run`: `report`, `compare`, `metadata` and `template`."""
 
 import argparse
 import os
@@ -14,6 +14,7 @@ from runinference_metrics import (
     report,
     report_html,
 )
+from runinference_metrics.environment import IMAGE_VARIABLE
 from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.options import Parser
 from runinference_metrics.prices import Prices, Resources
@@ -123,8 +124,31 @@ def run_metadata(argv: Sequence[str]) -> None:
         RunFailed: the parameters make one that the service would not take.
     """
     Parser(prog="runinference_metrics metadata", allow_abbrev=False).parse_args(list(argv))
-    template = metadata.template()
-    found = metadata.faults(template)
+    _check_metadata()
+    print(metadata.as_text(metadata.template()), end="")
+
+
+def run_template(argv: Sequence[str]) -> None:
+    """`template`: prints the template's file, which `gs://…` takes and gcloud launches from.
+
+    Raises:
+        UserError: no image is known.
+        RunFailed: the parameters make one that the service would not take.
+    """
+    parser = Parser(
+        prog="runinference_metrics template",
+        description="Print the template's file: image, parameters and the workers' image.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--image", help="the image (default: the one that this runs in)")
+    image = parser.parse_args(list(argv)).image or os.environ.get(IMAGE_VARIABLE)
+    if not image:
+        raise UserError("image", "the name of an image", "nothing, and this is no image")
+    _check_metadata()
+    print(metadata.as_text(metadata.spec(image)), end="")
+
+
+def _check_metadata() -> None:
+    found = metadata.faults(metadata.template())
     if found:
         raise RunFailed(f"metadata.json is wrong: {'; '.join(found)}")
-    print(metadata.as_text(template), end="")

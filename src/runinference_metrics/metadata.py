@@ -37,6 +37,23 @@ def template() -> dict[str, Any]:
     }
 
 
+def spec(image: str) -> dict[str, Any]:
+    """The template's file in a bucket, from which gcloud and the console launch.
+
+    As `gcloud dataflow flex-template build` writes it, and the workers' image besides: without that
+    Dataflow starts workers on Beam's own image, which has neither torch nor this program.
+
+    Args:
+        image: the image of launcher and workers, with a tag or digest.
+    """
+    return {
+        "image": image,
+        "metadata": template(),
+        "sdkInfo": {"language": "PYTHON"},
+        "defaultEnvironment": {"sdkContainerImage": image},
+    }
+
+
 def as_text(content: dict[str, Any]) -> str:
     """The file's text."""
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
