@@ -6,20 +6,42 @@ BIN := $(VENV)/bin
 # The main job. make run INPUT=… OUTPUT=… MODEL=… DEVICE=… ARGS='--any_flag=…'
 INPUT ?= samples/
 OUTPUT ?= out
-MODEL ?= models/demo
+MODEL ?= bundled
 DEVICE ?= CPU
 ARGS ?=
 # Only the folder that this Makefile itself fills is emptied without being asked.
 OVERWRITE := $(if $(filter out,$(OUTPUT)),--overwrite=true)
 
+# The image. DOCKER=podman takes another engine; BUILD_ARGS are passed to its build.
+DOCKER ?= docker
+BUILD_ARGS ?=
+# The model in the image: MODEL_ID at MODEL_REVISION from the hub, or the folder MODEL_FOLDER.
+MODEL_ID ?= distilbert/distilbert-base-uncased-finetuned-sst-2-english
+MODEL_REVISION ?= 714eb0f
+MODEL_FOLDER ?=
+MODEL_ARGS = $(if $(MODEL_FOLDER),--build-arg=MODEL_SOURCE=folder --build-arg=MODEL_FOLDER=$(MODEL_FOLDER),\
+	--build-arg=MODEL_ID=$(MODEL_ID) --build-arg=MODEL_REVISION=$(MODEL_REVISION))
+# The same system as the CUDA image's, without CUDA.
+CPU_BASE_IMAGE ?= ubuntu:24.04
+# A job. JOB is its name, ACCELERATOR the GPU of its workers with DEVICE=GPU.
+REGION ?= us-central1
+JOB ?= runinference-metrics
+ACCELERATOR ?= nvidia-l4
+
+# $(call need,NAME,what it is): stops with a sentence when the variable NAME is empty.
+need = @test -n '$($(1))' || { echo "error: $(1) is missing: $(2). As in: make $@ $(1)=$(3)"; exit 2; }
+
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench demo-model metadata clean
+.PHONY: help run test test-container lint bench demo-model metadata clean \
+	model image image-cpu run-image push template launch
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 	@echo
-	@echo "Variables of run: INPUT OUTPUT MODEL DEVICE ARGS, as in"
+	@echo "As in"
 	@echo "  make run INPUT='my/*.jsonl' OUTPUT=results ARGS='--text_field=review --id_field=key'"
+	@echo "  make image push template IMAGE=us-docker.pkg.dev/p/r/text:v1 TEMPLATE=gs://b/text-v1.json"
+	@echo "  make launch TEMPLATE=gs://b/text-v1.json INPUT='gs://b/in/*' OUTPUT=gs://b/out DEVICE=GPU"
 
 run: $(VENV)/ready ## classify INPUT (samples/) into OUTPUT (out/) and print the metrics
 	@$(BIN)/python -m runinference_metrics run --input='$(INPUT)' --output='$(OUTPUT)' \
@@ -27,6 +49,12 @@ run: $(VENV)/ready ## classify INPUT (samples/) into OUTPUT (out/) and print the
 
 test: $(VENV)/ready-dev ## run every test
 	$(BIN)/python -m pytest
+
+test-container: $(VENV)/ready-dev ## build the image with podman against stand-ins, and try it
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
+		&& ! { command -v podman && command -v runc && command -v mmdebstrap; } > /dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends podman runc mmdebstrap > /dev/null; fi
+	$(BIN)/python -m pytest tests/container --timeout=1500
 
 lint: $(VENV)/ready-dev ## ruff and mypy
 	$(BIN)/ruff check .
@@ -43,6 +71,50 @@ demo-model: $(VENV)/ready ## train models/demo again: make demo-model DATA=folde
 metadata: $(VENV)/ready ## write metadata.json anew from the program's own parameters
 	$(BIN)/python -m runinference_metrics metadata > metadata.json.part
 	@mv metadata.json.part metadata.json
+
+model: $(VENV)/ready ## fetch MODEL_ID at MODEL_REVISION from the hub into the folder TO
+	$(call need,TO,the new folder for the model,models/sst2)
+	$(BIN)/python tools/bundle_model.py hub '$(MODEL_ID)' --revision='$(MODEL_REVISION)' --output='$(TO)'
+
+image: ## build IMAGE with CUDA, for CPU and GPU workers
+	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
+	$(DOCKER) build --build-arg=IMAGE='$(IMAGE)' $(MODEL_ARGS) $(BUILD_ARGS) --tag='$(IMAGE)' .
+
+image-cpu: ## build IMAGE without CUDA; TORCH_INDEX is the address of PyTorch's CPU wheels
+	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
+	$(call need,TORCH_INDEX,the index that PyTorch's page Start Locally shows for pip and CPU,https://...)
+	$(DOCKER) build --build-arg=IMAGE='$(IMAGE)' --build-arg=FLAVOUR=cpu \
+		--build-arg=BASE_IMAGE='$(CPU_BASE_IMAGE)' --build-arg=TORCH_INDEX='$(TORCH_INDEX)' \
+		$(MODEL_ARGS) $(BUILD_ARGS) --tag='$(IMAGE)' .
+
+# The folder of INPUT and the folder OUTPUT, at the same paths inside and outside.
+run-image: ## classify INPUT into OUTPUT inside IMAGE, without a network
+	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
+	@mkdir -p '$(OUTPUT)'
+	$(DOCKER) run --rm --network=none --read-only --tmpfs=/tmp --user="$$(id -u):$$(id -g)" \
+		$(if $(filter GPU,$(DEVICE)),--gpus=all) --volume='$(abspath $(dir $(INPUT)))':'$(abspath $(dir $(INPUT)))':ro \
+		--volume='$(abspath $(OUTPUT))':'$(abspath $(OUTPUT))' '$(IMAGE)' run \
+		--input='$(abspath $(dir $(INPUT)))/$(notdir $(INPUT))' --output='$(abspath $(OUTPUT))' \
+		--device='$(DEVICE)' $(OVERWRITE) $(ARGS)
+
+push: ## push IMAGE
+	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
+	$(DOCKER) push '$(IMAGE)'
+
+template: ## write the template of IMAGE to TEMPLATE, a file in a bucket
+	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
+	$(call need,TEMPLATE,the template's file in a bucket,gs://bucket/template.json)
+	@mkdir -p build
+	$(DOCKER) run --rm --network=none '$(IMAGE)' template --image='$(IMAGE)' > build/template.json
+	gcloud storage cp build/template.json '$(TEMPLATE)'
+
+# Parted by ~, because INPUT may hold commas.
+launch: ## launch TEMPLATE in REGION on DEVICE, from INPUT to OUTPUT; ARGS are flags of gcloud's
+	$(call need,TEMPLATE,the template's file in a bucket,gs://bucket/template.json)
+	$(if $(filter gs://%,$(INPUT)),,@echo "error: INPUT is missing: files in a bucket. As in: make launch INPUT='gs://bucket/in/*'"; exit 2)
+	$(if $(filter gs://%,$(OUTPUT)),,@echo "error: OUTPUT is missing: a folder in a bucket. As in: make launch OUTPUT=gs://bucket/out"; exit 2)
+	gcloud dataflow flex-template run '$(JOB)' --template-file-gcs-location='$(TEMPLATE)' --region='$(REGION)' \
+		--parameters='^~^input=$(INPUT)~output=$(OUTPUT)~device=$(DEVICE)$(if $(filter GPU,$(DEVICE)),~accelerator=$(ACCELERATOR))' $(ARGS)
 
 clean: ## remove the environment and the results
 	rm -rf $(VENV) out
