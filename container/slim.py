@@ -49,8 +49,11 @@ USELESS_FOLDERS = ("tests", "test", "include")
 USELESS_FILES = ("*_test.py", "*.pxd", "*.pyx", "*.h", "*.hpp", "*.a", "*.lib")
 # torch's own C++ tests and compilers; torch_shm_manager beside them is needed.
 USELESS_IN_TORCH_BIN = ("*Test", "test_*", "protoc*", "*.ptl", "upgrader_models")
+# Comes with torch for torch.compile on a GPU, which needs a C compiler besides and is not used here:
+# 600 MB. Its record stays, so that `pip check` still finds all that torch asks for.
+USELESS_PACKAGES = ("triton",)
 # Large, and the same for months: a layer of their own.
-TORCH_PARTS = ("torch", "torchgen", "functorch", "nvidia", "triton", "cuda", "cusparselt")
+TORCH_PARTS = ("torch", "torchgen", "functorch", "nvidia", "cuda", "cusparselt")
 
 
 def main(environment: Path, torch_environment: Path) -> None:
@@ -76,7 +79,8 @@ def main(environment: Path, torch_environment: Path) -> None:
 def _remove_useless(packages: Path) -> None:
     # pip is Beam's, which asks it what is installed; and what stands directly in the folder is a
     # package, whatever its name.
-    folders = [
+    folders = [packages / name for name in USELESS_PACKAGES if (packages / name).exists()]
+    folders += [
         path
         for name in USELESS_FOLDERS
         for path in packages.rglob(name)
