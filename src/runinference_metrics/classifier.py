@@ -17,6 +17,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from runinference_metrics.batching import micro_batches
 from runinference_metrics.errors import UserError
+from runinference_metrics.isolation import tokenizing
+from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.records import BatchStats, Classification, Effective
 
@@ -103,12 +105,12 @@ class Classifier:
         self.label_names = self._label_names(folder)
         max_length = folder.check_max_length(spec.max_length)
         self._load_tokenizer(folder, max_length)
-        self._max_tokens = spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device]
+        self._budget = TokenBudget(spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device])
         self._lock = threading.Lock()
         self.effective = Effective(
             device_name=torch.cuda.get_device_name() if self._gpu else cpu_name(),
             precision=precision,
-            max_batch_tokens=self._max_tokens,
+            max_batch_tokens=self._budget.max_tokens,
             max_length=max_length,
             threads=torch.get_num_threads(),
             model_architecture=folder.architecture,
@@ -195,7 +197,8 @@ class Classifier:
         if not texts:
             return Classification(self.label_names, [], [], _NO_WORK)
         started = time.perf_counter_ns()
-        encodings = self._encoder.encode_batch(list(texts))
+        with tokenizing(texts):
+            encodings = self._encoder.encode_batch(list(texts))
         ids = [encoding.ids for encoding in encodings]
         lengths = np.array([len(one) for one in ids])
         truncated = sum(
@@ -204,10 +207,10 @@ class Classifier:
         )  # fmt: skip
         type_ids = [encoding.type_ids for encoding in encodings] if self._wants_type_ids else None
         tokenized = time.perf_counter_ns()
-        cut = micro_batches(lengths.tolist(), self._max_tokens)
+        cut = micro_batches(lengths.tolist(), self._budget.max_tokens)
         with self._lock:
             locked = time.perf_counter_ns()
-            scores = self._forward(ids, type_ids, lengths, cut)
+            scores, cut = self._forward(ids, type_ids, lengths, cut)
             finished = time.perf_counter_ns()
         computed = sum(len(part) * int(lengths[part[0]]) for part in cut)
         tokens = int(lengths.sum())
@@ -221,6 +224,8 @@ class Classifier:
             wait_micro_secs=(locked - tokenized) // 1000,
             forward_micro_secs=(finished - locked) // 1000,
             lengths=dict(Counter(lengths.tolist())),
+            out_of_memory_retries=self._budget.take_retries(),
+            lowered_batch_tokens=self._budget.lowered,
         )
         return Classification(
             self.label_names,
@@ -235,10 +240,10 @@ class Classifier:
         type_ids: list[list[int]] | None,
         lengths: np.ndarray,
         cut: list[list[int]],
-    ) -> list[list[float]]:
-        outputs = []
+    ) -> tuple[list[list[float]], list[list[int]]]:
         with torch.inference_mode():
-            for part in cut:
+
+            def logits_of(part: list[int]) -> torch.Tensor:
                 mask = self._mask(lengths[part])
                 inputs = {
                     "input_ids": self._padded(ids, part, mask, self._pad_id),
@@ -246,14 +251,19 @@ class Classifier:
                 }
                 if type_ids is not None:
                     inputs["token_type_ids"] = self._padded(type_ids, part, mask, 0)
-                outputs.append(self._model(**self._on_device(inputs)).logits.float())
-            logits = torch.cat(outputs)
+                return self._model(**self._on_device(inputs)).logits.float()
+
+            done = run_micro_batches(
+                cut, lengths.tolist(), self._budget, logits_of, torch.cuda.empty_cache
+            )
+            cut = [part for part, _ in done]
+            logits = torch.cat([output for _, output in done])
             scores = logits.sigmoid() if self._multi_label else logits.softmax(-1)
             # Back to the order of the input; the copy to the host waits for the device.
             order = torch.tensor([index for part in cut for index in part])
             result = torch.empty(scores.shape, dtype=torch.float32)
             result[order] = scores.cpu()
-        return result.tolist()
+        return result.tolist(), cut
 
     def _mask(self, lengths: np.ndarray) -> np.ndarray:
         longest = int(lengths.max())
