@@ -8,16 +8,15 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from runinference_metrics.batching import micro_batches
 from runinference_metrics.errors import UserError
 from runinference_metrics.isolation import tokenizing
+from runinference_metrics.loading import load_model, load_tokenizer
 from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.records import BatchStats, Classification, Effective
@@ -101,7 +100,7 @@ class Classifier:
         self._torch_device = torch.device("cuda" if self._gpu else "cpu")
         precision = auto_precision(spec.device) if spec.precision == "auto" else spec.precision
         self._multi_label = folder.multi_label
-        self._model = self._load_model(folder, _DTYPES[precision])
+        self._model = load_model(folder, _DTYPES[precision]).to(self._torch_device).eval()
         self.label_names = self._label_names(folder)
         max_length = folder.check_max_length(spec.max_length)
         self._load_tokenizer(folder, max_length)
@@ -120,33 +119,6 @@ class Classifier:
         )
         _LOG.info("Classifier ready: %s", asdict(self.effective))
 
-    def _load_model(self, folder: ModelFolder, dtype: torch.dtype) -> Any:
-        # Its bar for every load would be drawn over the run's own progress.
-        transformers.logging.disable_progress_bar()
-        try:
-            model, found = AutoModelForSequenceClassification.from_pretrained(
-                folder.path,
-                dtype=dtype,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-        except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise UserError(
-                "model", "a model that transformers can load", f"{folder.path!r}: {reason[0]}"
-            ) from error
-        missing = sorted(found["missing_keys"])
-        if missing:
-            # transformers would fill these with random numbers and predict nonsense.
-            raise UserError(
-                "model",
-                "a trained sequence classifier",
-                f"{folder.path!r}, whose weights lack {', '.join(missing[:3])}",
-            )
-        return model.to(self._torch_device).eval()
-
     def _label_names(self, folder: ModelFolder) -> tuple[str, ...]:
         names = tuple(self._model.config.id2label[i] for i in range(self._model.config.num_labels))
         if len(set(names)) < len(names):
@@ -154,19 +126,8 @@ class Classifier:
         return names
 
     def _load_tokenizer(self, folder: ModelFolder, max_length: int) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder.path, local_files_only=True, trust_remote_code=False
-        )
-        takes = "a model with a fast tokenizer and a padding token"
-        if not tokenizer.is_fast or tokenizer.pad_token_id is None:
-            raise UserError("model", takes, f"{folder.path!r}, whose tokenizer is not so")
         vocabulary = self._model.config.get_text_config().vocab_size
-        if len(tokenizer) > vocabulary:
-            raise UserError(
-                "model",
-                "a tokenizer that fits the model",
-                f"{folder.path!r}: {len(tokenizer)} tokens for {vocabulary} embeddings",
-            )
+        tokenizer = load_tokenizer(folder, vocabulary)
         self._pad_id = tokenizer.pad_token_id
         self._pad_left = tokenizer.padding_side == "left"
         self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
