@@ -183,14 +183,5 @@ def test_weights_without_a_head_are_refused(tmp_path: Path, distilbert: Path) ->
     weights = load_file(model / "model.safetensors")
     kept = {name: one for name, one in weights.items() if not name.startswith("classifier")}
     save_file(kept, model / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(UserError, match=r"whose weights lack classifier\.bias, classifier\.weight"):
-        ClassifierSpec(str(model)).load()
-
-
-def test_corrupt_weights_are_refused(tmp_path: Path, distilbert: Path) -> None:
-    model = tmp_path / "corrupt"
-    shutil.copytree(distilbert, model)
-    path = model / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(UserError, match="--model takes a model that transformers can load"):
+    with pytest.raises(UserError, match="no head with weights for the 3 labels"):
         ClassifierSpec(str(model)).load()

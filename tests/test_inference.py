@@ -1,5 +1,6 @@
 """Our metrics against Beam's own collector, on the same batches."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
+from fakes_for_tests import FakeHandler, FaultPlan
 from runinference_metrics import names
 from runinference_metrics.beam_metrics import BeamMetrics
 from runinference_metrics.classifier import ClassifierSpec
+from runinference_metrics.errors import UserError
 from runinference_metrics.inference import ClassifierHandler, ClassifyBatches
+from runinference_metrics.isolation import BrokenClassifier
 from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch
 
 
@@ -101,35 +105,81 @@ def test_latencies_are_the_clocks(distilbert: Path) -> None:
     assert (load.count, load.sum) == (1, 5)
 
 
-class FailsOnThree(ClassifierHandler):
-    """Fails on batches of three texts."""
+def test_a_failed_batch_is_counted_and_its_good_texts_are_inferences() -> None:
+    handler = FakeHandler(FaultPlan(poison=("2",)), "failed batch")
+    batches = batches_of([2, 4, 1])
 
-    def load_model(self) -> Any:
-        model = super().load_model()
-        classify = model.classify
-
-        def fail(texts: Any) -> Any:
-            if len(texts) == 3:
-                raise RuntimeError("three")
-            return classify(texts)
-
-        model.classify = fail  # type: ignore[method-assign]
-        return model
-
-
-def test_failed_batches_are_counted_and_are_no_inferences(distilbert: Path) -> None:
-    handler = FailsOnThree(ClassifierSpec(str(distilbert)))
+    def check(found: list[ClassifiedBatch]) -> None:
+        assert sorted(one.predicted_count for one in found) == [1, 2, 3]
+        assert [letter.text for one in found for letter in one.rejected] == ["a good film é 2"]
 
     def build(pipeline: beam.Pipeline) -> None:
-        (
-            pipeline
-            | beam.Create(batches_of([2, 3, 4]))
-            | RunInference(handler).with_exception_handling()
-        )
+        assert_that(pipeline | beam.Create(batches) | RunInference(handler), check)
 
     found = run(build)
     assert found.counter(names.BEAM_NAMESPACE, names.FAILED_BATCHES) == 1
     assert found.counter(names.BEAM_NAMESPACE, names.NUM_INFERENCES) == 6
+    sizes = found.distribution(names.BEAM_NAMESPACE, names.BATCH_SIZE)
+    assert (sizes.count, sizes.sum, sizes.min, sizes.max) == (3, 6, 1, 3)
+    request_bytes = found.distribution(names.BEAM_NAMESPACE, names.BATCH_BYTES)
+    assert (request_bytes.count, request_bytes.sum) == (3, 6 * len("a good film é 0".encode()))
+    assert found.distribution(names.BEAM_NAMESPACE, names.LATENCY).count == 3
+    # In halves twice, the text alone twice more, and the canary.
+    assert found.own(names.RECLASSIFICATIONS) == 2 + 2 + 2 + 1
+
+
+def test_a_batch_without_a_good_text_is_a_failed_one_and_no_other() -> None:
+    handler = FakeHandler(FaultPlan(every=1), "no good text")
+
+    def check(found: list[ClassifiedBatch]) -> None:
+        assert [one.predicted_count for one in found] == [0, 0]
+        assert sum(len(one.rejected) for one in found) == 5
+
+    def build(pipeline: beam.Pipeline) -> None:
+        assert_that(pipeline | beam.Create(batches_of([2, 3])) | RunInference(handler), check)
+
+    found = run(build)
+    assert found.counter(names.BEAM_NAMESPACE, names.FAILED_BATCHES) == 2
+    assert found.counter(names.BEAM_NAMESPACE, names.NUM_INFERENCES) == 0
+    for name in (names.BATCH_SIZE, names.BATCH_BYTES, names.LATENCY):
+        assert found.distribution(names.BEAM_NAMESPACE, name).count == 0
+    assert found.distribution(names.BEAM_NAMESPACE, names.LOAD_LATENCY).count == 1
+
+
+def test_a_fault_that_is_not_the_texts_fails_the_bundle() -> None:
+    # The second call: the first is the canary's, after loading.
+    handler = FakeHandler(FaultPlan(device_lost_at=2), "device lost")
+    with pytest.raises(Exception, match="CUDA error: device-side assert triggered"):
+        run(lambda p: p | beam.Create(batches_of([2])) | RunInference(handler))
+    assert handler.state.calls == 2
+
+
+def test_a_model_that_does_not_classify_is_refused() -> None:
+    for plan, reason in (
+        (FaultPlan(not_finite=("ok",)), r"scores for the text 'ok' are \[nan, nan\]"),
+        (FaultPlan(broken_at=1), "mat1 and mat2 shapes"),
+    ):
+        handler = FakeHandler(plan, "no classifier")
+        with pytest.raises(UserError, match="--model takes a model that classifies") as caught:
+            handler.load_model()
+        assert re.search(reason, str(caught.value))
+
+
+def test_a_model_that_turns_to_nan_fails_the_bundle() -> None:
+    handler = FakeHandler(FaultPlan(), "turns to nan")
+    model = handler.load_model()
+    model._plan = FaultPlan(not_finite=("ok", "good"))
+    with pytest.raises(BrokenClassifier, match="scores for the text 'ok' are"):
+        handler.run_inference(batches_of([3])[0], model)
+
+
+def test_every_load_is_reported_once() -> None:
+    handler = FakeHandler(FaultPlan(hang_once="film é 1"), "loads", timeout_secs=0.5)
+    found = run(lambda p: p | beam.Create(batches_of([3, 1, 1])) | RunInference(handler))
+    assert handler.state.loads == 2
+    assert found.distribution(names.BEAM_NAMESPACE, names.LOAD_LATENCY).count == 2
+    assert found.own(names.TIMEOUTS) == 1
+    assert found.counter(names.BEAM_NAMESPACE, names.NUM_INFERENCES) == 5
 
 
 def test_small_batches_are_joined_before_inference(distilbert: Path) -> None:

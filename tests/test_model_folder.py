@@ -54,13 +54,14 @@ def test_a_folder_that_is_no_classifier_says_why(
     assert message in str(caught.value)
 
 
-def test_roberta_counts_its_positions_from_behind_the_padding(
-    tmp_path: Path, distilbert: Path
-) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(distilbert, folder)
-    _config(model_type="roberta", pad_token_id=1, max_position_embeddings=34)(folder)
-    assert ModelFolder.read(str(folder)).max_length == 32
+def test_roberta_counts_its_positions_from_behind_the_padding() -> None:
+    config = {
+        "architectures": ["RobertaForSequenceClassification"], "model_type": "roberta",
+        "pad_token_id": 1, "max_position_embeddings": 34,
+    }  # fmt: skip
+    names = {"config.json", "tokenizer.json", "model.safetensors"}
+    contents = {"config.json": json.dumps(config).encode()}
+    assert ModelFolder.of("model", names, contents).max_length == 32
 
 
 def test_the_digest_is_of_the_content(tmp_path: Path, distilbert: Path) -> None:

@@ -29,7 +29,18 @@ def advice(document: dict[str, Any]) -> list[Advice]:
     """The advice that a run's document gives, the most useful first."""
     return [
         one
-        for rule in (_losses, _batches, _padding, _truncation, _tokenising, _idle, _loading, _skew)
+        for rule in (
+            _losses,
+            _memory,
+            _timeouts,
+            _batches,
+            _padding,
+            _truncation,
+            _tokenising,
+            _idle,
+            _loading,
+            _skew,
+        )
         for one in rule(document)
     ]
 
@@ -45,6 +56,32 @@ def _losses(document: dict[str, Any]) -> Iterator[Advice]:
             "Look at the dead letters first: open dead_letters-*.jsonl.",
             f"{percent(share)} of the rows got no prediction; the commonest reason is {reason} "
             f"({count(number)}).",
+        )
+
+
+def _memory(document: dict[str, Any]) -> Iterator[Advice]:
+    faults = document["faults"]
+    retries, lowest = faults[names.OUT_OF_MEMORY_RETRIES], faults[names.LOWEST_BATCH_TOKENS]
+    if retries:
+        asked = {one["max_batch_tokens"] for one in document["run"]["effective"]}
+        now = f" (now {count(max(asked))})" if asked else ""
+        yield Advice(
+            f"Lower max_batch_tokens{now} to {count(lowest)}." if lowest
+            else f"Lower max_batch_tokens{now}.",
+            f"The device ran out of memory: {count(retries)} micro-batches had to be cut smaller.",
+        )  # fmt: skip
+
+
+def _timeouts(document: dict[str, Any]) -> Iterator[Advice]:
+    timeouts = document["faults"][names.TIMEOUTS]
+    if timeouts:
+        limit = document["run"]["parameters"].get("inference_timeout_secs")
+        slowest = document["runinference"][names.LATENCY]["max"]
+        shown = f"; the slowest batch took {duration(slowest / 1e6)}" if slowest else ""
+        yield Advice(
+            f"Raise inference_timeout_secs (now {limit}), unless the dead letters that timed_out "
+            "are texts that hang.",
+            f"{count(timeouts)} times a batch took too long and the model was loaded again{shown}.",
         )
 
 

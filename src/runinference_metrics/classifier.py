@@ -8,15 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import transformers
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from runinference_metrics.batching import micro_batches
 from runinference_metrics.errors import UserError
+from runinference_metrics.isolation import tokenizing
+from runinference_metrics.loading import load_model, load_tokenizer
+from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.records import BatchStats, Classification, Effective
 
@@ -99,16 +100,16 @@ class Classifier:
         self._torch_device = torch.device("cuda" if self._gpu else "cpu")
         precision = auto_precision(spec.device) if spec.precision == "auto" else spec.precision
         self._multi_label = folder.multi_label
-        self._model = self._load_model(folder, _DTYPES[precision])
+        self._model = load_model(folder, _DTYPES[precision]).to(self._torch_device).eval()
         self.label_names = self._label_names(folder)
         max_length = folder.check_max_length(spec.max_length)
         self._load_tokenizer(folder, max_length)
-        self._max_tokens = spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device]
+        self._budget = TokenBudget(spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device])
         self._lock = threading.Lock()
         self.effective = Effective(
             device_name=torch.cuda.get_device_name() if self._gpu else cpu_name(),
             precision=precision,
-            max_batch_tokens=self._max_tokens,
+            max_batch_tokens=self._budget.max_tokens,
             max_length=max_length,
             threads=torch.get_num_threads(),
             model_architecture=folder.architecture,
@@ -118,33 +119,6 @@ class Classifier:
         )
         _LOG.info("Classifier ready: %s", asdict(self.effective))
 
-    def _load_model(self, folder: ModelFolder, dtype: torch.dtype) -> Any:
-        # Its bar for every load would be drawn over the run's own progress.
-        transformers.logging.disable_progress_bar()
-        try:
-            model, found = AutoModelForSequenceClassification.from_pretrained(
-                folder.path,
-                dtype=dtype,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-        except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise UserError(
-                "model", "a model that transformers can load", f"{folder.path!r}: {reason[0]}"
-            ) from error
-        missing = sorted(found["missing_keys"])
-        if missing:
-            # transformers would fill these with random numbers and predict nonsense.
-            raise UserError(
-                "model",
-                "a trained sequence classifier",
-                f"{folder.path!r}, whose weights lack {', '.join(missing[:3])}",
-            )
-        return model.to(self._torch_device).eval()
-
     def _label_names(self, folder: ModelFolder) -> tuple[str, ...]:
         names = tuple(self._model.config.id2label[i] for i in range(self._model.config.num_labels))
         if len(set(names)) < len(names):
@@ -152,19 +126,8 @@ class Classifier:
         return names
 
     def _load_tokenizer(self, folder: ModelFolder, max_length: int) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder.path, local_files_only=True, trust_remote_code=False
-        )
-        takes = "a model with a fast tokenizer and a padding token"
-        if not tokenizer.is_fast or tokenizer.pad_token_id is None:
-            raise UserError("model", takes, f"{folder.path!r}, whose tokenizer is not so")
         vocabulary = self._model.config.get_text_config().vocab_size
-        if len(tokenizer) > vocabulary:
-            raise UserError(
-                "model",
-                "a tokenizer that fits the model",
-                f"{folder.path!r}: {len(tokenizer)} tokens for {vocabulary} embeddings",
-            )
+        tokenizer = load_tokenizer(folder, vocabulary)
         self._pad_id = tokenizer.pad_token_id
         self._pad_left = tokenizer.padding_side == "left"
         self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
@@ -195,7 +158,8 @@ class Classifier:
         if not texts:
             return Classification(self.label_names, [], [], _NO_WORK)
         started = time.perf_counter_ns()
-        encodings = self._encoder.encode_batch(list(texts))
+        with tokenizing(texts):
+            encodings = self._encoder.encode_batch(list(texts))
         ids = [encoding.ids for encoding in encodings]
         lengths = np.array([len(one) for one in ids])
         truncated = sum(
@@ -204,10 +168,10 @@ class Classifier:
         )  # fmt: skip
         type_ids = [encoding.type_ids for encoding in encodings] if self._wants_type_ids else None
         tokenized = time.perf_counter_ns()
-        cut = micro_batches(lengths.tolist(), self._max_tokens)
+        cut = micro_batches(lengths.tolist(), self._budget.max_tokens)
         with self._lock:
             locked = time.perf_counter_ns()
-            scores = self._forward(ids, type_ids, lengths, cut)
+            scores, cut = self._forward(ids, type_ids, lengths, cut)
             finished = time.perf_counter_ns()
         computed = sum(len(part) * int(lengths[part[0]]) for part in cut)
         tokens = int(lengths.sum())
@@ -221,6 +185,8 @@ class Classifier:
             wait_micro_secs=(locked - tokenized) // 1000,
             forward_micro_secs=(finished - locked) // 1000,
             lengths=dict(Counter(lengths.tolist())),
+            out_of_memory_retries=self._budget.take_retries(),
+            lowered_batch_tokens=self._budget.lowered,
         )
         return Classification(
             self.label_names,
@@ -235,10 +201,10 @@ class Classifier:
         type_ids: list[list[int]] | None,
         lengths: np.ndarray,
         cut: list[list[int]],
-    ) -> list[list[float]]:
-        outputs = []
+    ) -> tuple[list[list[float]], list[list[int]]]:
         with torch.inference_mode():
-            for part in cut:
+
+            def logits_of(part: list[int]) -> torch.Tensor:
                 mask = self._mask(lengths[part])
                 inputs = {
                     "input_ids": self._padded(ids, part, mask, self._pad_id),
@@ -246,14 +212,19 @@ class Classifier:
                 }
                 if type_ids is not None:
                     inputs["token_type_ids"] = self._padded(type_ids, part, mask, 0)
-                outputs.append(self._model(**self._on_device(inputs)).logits.float())
-            logits = torch.cat(outputs)
+                return self._model(**self._on_device(inputs)).logits.float()
+
+            done = run_micro_batches(
+                cut, lengths.tolist(), self._budget, logits_of, torch.cuda.empty_cache
+            )
+            cut = [part for part, _ in done]
+            logits = torch.cat([output for _, output in done])
             scores = logits.sigmoid() if self._multi_label else logits.softmax(-1)
             # Back to the order of the input; the copy to the host waits for the device.
             order = torch.tensor([index for part in cut for index in part])
             result = torch.empty(scores.shape, dtype=torch.float32)
             result[order] = scores.cpu()
-        return result.tolist()
+        return result.tolist(), cut
 
     def _mask(self, lengths: np.ndarray) -> np.ndarray:
         longest = int(lengths.max())

@@ -145,6 +145,11 @@ def document(
         "stages": {
             name: beam.distribution(names.OWN_NAMESPACE, name).as_json() for name in names.STAGES
         },
+        # The API keeps no minimum of what was decided where.
+        "faults": {
+            **{name: beam.own(name) for name in names.FAULTS},
+            names.LOWEST_BATCH_TOKENS: None,
+        },
         # The API has no percentiles, hence no error of them.
         "percentile_relative_error": 0.0,
         "workers": [],

@@ -10,7 +10,7 @@ from runinference_metrics.metrics import SCHEMA_VERSION
 from runinference_metrics.writing import METRICS_FILE, in_folder
 
 # Enough to tell a document of ours from any other JSON.
-_SECTIONS = ("run", "records", "runinference", "tokens", "stages", "derived")
+_SECTIONS = ("run", "records", "runinference", "tokens", "stages", "faults", "derived")
 
 
 def path_of(place: str) -> str:

@@ -26,9 +26,10 @@ GLOSSARY = (
     Entry(
         names.FAILED_BATCHES,
         "batches",
-        "when classifying a batch raises an error",
-        "Failed batches in work that was completed. When a failure makes the runner repeat a "
-        "bundle, the first try's count is dropped with it.",
+        "when a batch's first classification raises an error",
+        "Such a batch is cut in halves until the texts that fail are alone; only these become dead "
+        "letters. When a failure makes the runner repeat a bundle, the count of the first try is "
+        "dropped with it.",
     ),
     Entry(
         names.BATCH_SIZE,
@@ -83,6 +84,28 @@ GLOSSARY = (
         "µs",
         "after each batch that succeeded",
         "The part of the latency in the model, copies to and from the device included.",
+    ),
+    Entry(
+        names.RECLASSIFICATIONS,
+        "calls",
+        "after each batch that failed at first",
+        "Calls of the classifier beyond the first, while the texts that fail were found: about "
+        "twice the binary logarithm of the batch size for each such text.",
+    ),
+    Entry(
+        names.TIMEOUTS,
+        "calls",
+        "after each batch that failed at first",
+        "Calls that took longer than inference_timeout_secs. After each the model was loaded "
+        "again.",
+    ),
+    Entry(
+        names.OUT_OF_MEMORY_RETRIES,
+        "micro-batches",
+        "after each batch",
+        "Micro-batches that did not fit the device's memory. Each was cut to half its tokens, and "
+        "the process went on with the smaller budget; lowest_batch_tokens is the smallest of all. "
+        "Set max_batch_tokens to that.",
     ),
     Entry(
         "padding_share",

@@ -2,10 +2,10 @@
 
 import os
 import socket
-import threading
 import time
 import uuid
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 from runinference_metrics import names
 from runinference_metrics.batching import Joiner
 from runinference_metrics.classifier import Classifier, ClassifierSpec
+from runinference_metrics.errors import UserError
+from runinference_metrics.isolation import BrokenClassifier
 from runinference_metrics.options import Settings
 from runinference_metrics.progress import ProgressCount
 from runinference_metrics.records import (
@@ -27,10 +29,11 @@ from runinference_metrics.records import (
     ClassifiedBatch,
     Machine,
     RecordBatch,
-    Rejected,
     Worker,
 )
+from runinference_metrics.recovery import Recovered, check_answers, classify_batch
 from runinference_metrics.remote_model import local_folder
+from runinference_metrics.timeouts import WatchedClassifier
 
 
 class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
@@ -44,23 +47,49 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         spec: what to load in each process.
         progress_folder: where local runs count their texts; None elsewhere.
         clock: a clock with `time_ns`, for tests.
+        timeout_secs: the most seconds that classifying a batch may take; None for no limit.
     """
 
     def __init__(
-        self, spec: ClassifierSpec, progress_folder: str | None = None, clock: Any = time
+        self,
+        spec: ClassifierSpec,
+        progress_folder: str | None = None,
+        clock: Any = time,
+        timeout_secs: float | None = None,
     ) -> None:
         super().__init__()
         self._spec = spec
         self._progress_folder = progress_folder
         self._clock = clock
+        self._timeout_secs = timeout_secs
 
     def load_model(self) -> Classifier:
-        """Loads the classifier, from a bucket too, and notes how long it took."""
-        started = self._clock.time_ns()
-        folder = local_folder(self._spec.model)
-        model = replace(self._spec, model=folder).load()
-        _LOADED.note(model, (self._clock.time_ns() - started) // 1_000_000)
+        """Loads the classifier, from a bucket too, and notes how long it took.
+
+        Raises:
+            UserError: it cannot be loaded, or does not classify.
+        """
+        load_times: deque[int] = deque()
+
+        def load() -> Classifier:
+            started = self._clock.time_ns()
+            model = self.load_classifier()
+            load_times.append((self._clock.time_ns() - started) // 1_000_000)
+            return model
+
+        model: Any = WatchedClassifier(load, self._timeout_secs) if self._timeout_secs else load()
+        _LOADED.note(model, load_times)
+        try:
+            # Later it tells a broken model from a bad text; and warms the model up.
+            check_answers(model.classify)
+        except BrokenClassifier as error:
+            got = f"{self._spec.model!r} in {model.effective.precision}: {error}"
+            raise UserError("model", "a model that classifies texts", got) from error
         return model
+
+    def load_classifier(self) -> Classifier:
+        """Loads the classifier alone."""
+        return replace(self._spec, model=local_folder(self._spec.model)).load()
 
     def run_inference(
         self,
@@ -68,23 +97,29 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         model: Classifier,
         inference_args: dict[str, Any] | None = None,
     ) -> list[ClassifiedBatch]:
-        """Classifies one batch; returns one ClassifiedBatch."""
+        """Classifies one batch; returns one ClassifiedBatch.
+
+        Texts that cannot be classified are rejected in it. A fault that is not the texts' is
+        raised, so that the runner tries the bundle again.
+        """
         assert isinstance(batch, RecordBatch)
         namespace = self.get_metrics_namespace()
         load_milli_secs = self._report_load(namespace, model)
         started = self._clock.time_ns()
         try:
-            classification = model.classify(batch.texts)
+            found = classify_batch(model.classify, batch)
         except BaseException:
             Metrics.counter(namespace, names.FAILED_BATCHES).inc()
             raise
         latency_micro_secs = (self._clock.time_ns() - started) // 1000
-        Metrics.distribution(namespace, names.LATENCY).update(latency_micro_secs)
-        Metrics.counter(namespace, names.NUM_INFERENCES).inc(len(batch))
-        Metrics.distribution(namespace, names.BATCH_SIZE).update(len(batch))
-        request_bytes = self.get_num_bytes(batch)
-        Metrics.distribution(namespace, names.BATCH_BYTES).update(request_bytes)
-        _report_stats(classification.stats)
+        request_bytes = self.get_num_bytes(found.batch)
+        if found.batch:
+            Metrics.distribution(namespace, names.LATENCY).update(latency_micro_secs)
+            Metrics.counter(namespace, names.NUM_INFERENCES).inc(len(found.batch))
+            Metrics.distribution(namespace, names.BATCH_SIZE).update(len(found.batch))
+            Metrics.distribution(namespace, names.BATCH_BYTES).update(request_bytes)
+            _report_stats(found.classification.stats)
+        _report_faults(namespace, found)
         if self._progress_folder:
             _progress(self._progress_folder).add(len(batch))
         run = BatchRun(
@@ -94,9 +129,9 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
             _worker(model),
             load_milli_secs,
             None if load_milli_secs is None else model.model_bytes,
+            found.faults,
         )
-        rejected = list(_not_finite(batch, classification))
-        return [ClassifiedBatch(batch, classification, run, rejected)]
+        return [ClassifiedBatch(found.batch, found.classification, run, found.rejected)]
 
     def _report_load(self, namespace: str, model: Classifier) -> int | None:
         """Emits the metrics of loading, once a load: setup has no bundle to count them in."""
@@ -128,16 +163,17 @@ class _LoadTimes:
     """Load times that are still to be reported; forgotten with their model."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pending: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._pending: weakref.WeakKeyDictionary[Any, deque[int]] = weakref.WeakKeyDictionary()
 
-    def note(self, model: Any, milli_secs: int) -> None:
-        with self._lock:
-            self._pending[model] = milli_secs
+    def note(self, model: Any, load_times: deque[int]) -> None:
+        self._pending[model] = load_times
 
     def take(self, model: Any) -> int | None:
-        with self._lock:
-            return self._pending.pop(model, None)
+        """The next load time, in ms; None when all were taken."""
+        try:
+            return self._pending[model].popleft()
+        except (KeyError, IndexError):
+            return None
 
 
 _LOADED = _LoadTimes()
@@ -167,11 +203,16 @@ def _report_stats(stats: BatchStats) -> None:
     Metrics.distribution(space, names.FORWARD).update(stats.forward_micro_secs)
 
 
-def _not_finite(batch: RecordBatch, classification: Any) -> Iterator[Rejected]:
-    for index, winner in enumerate(classification.winners):
-        if winner is None:
-            detail = f"the model's scores are {classification.scores[index]}"
-            yield batch.rejected(index, "score_not_finite", detail, "inference")
+def _report_faults(namespace: str, found: Recovered) -> None:
+    faults, space = found.faults, names.OWN_NAMESPACE
+    for where, name, count in (
+        (namespace, names.FAILED_BATCHES, faults.failed_batches),
+        (space, names.RECLASSIFICATIONS, faults.reclassifications),
+        (space, names.TIMEOUTS, faults.timeouts),
+        (space, names.OUT_OF_MEMORY_RETRIES, found.classification.stats.out_of_memory_retries),
+    ):
+        if count:
+            Metrics.counter(where, name).inc(count)
 
 
 class _JoinBatches(beam.DoFn):

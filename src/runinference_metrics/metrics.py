@@ -11,7 +11,11 @@ from runinference_metrics.prices import Prices, Resources
 from runinference_metrics.summary import SCORE_UNIT, Summary, WorkerTotals
 
 # Rises when a reader of metrics.json would have to change.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+# So many dead letters can be looked at one by one: a small input with a few bad rows is no failure.
+TOLERATED_DEAD_LETTERS = 10
+# Reasons named when a run fails by its dead letters.
+_NAMED_REASONS = 3
 
 
 def reconcile(read: int, predicted: int, dead_lettered: int, blank: int) -> None:
@@ -23,6 +27,28 @@ def reconcile(read: int, predicted: int, dead_lettered: int, blank: int) -> None
             f"{dead_lettered:,} dead-lettered + {blank:,} blank, "
             f"{abs(missing):,} too {'few' if missing > 0 else 'many'}."
         )
+
+
+def check_failure_rate(summary: Summary, max_failure_rate: float) -> None:
+    """Raises RunFailed when too many rows got no prediction.
+
+    Args:
+        summary: the run's figures.
+        max_failure_rate: the largest share of dead letters among the rows that are not blank. Up to
+            `TOLERATED_DEAD_LETTERS` are let pass, unless it is 0.
+    """
+    dead, rows = summary.dead_letters.total(), summary.read - summary.blank
+    tolerated = TOLERATED_DEAD_LETTERS if max_failure_rate else 0
+    if dead <= tolerated or dead <= max_failure_rate * rows:
+        return
+    by_reason = sorted(summary.dead_letters.items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{reason} {count:,}" for reason, count in by_reason[:_NAMED_REASONS])
+    left = f" and {len(by_reason) - _NAMED_REASONS} more" if len(by_reason) > _NAMED_REASONS else ""
+    raise RunFailed(
+        f"{dead:,} of {rows:,} rows ({dead / rows:.1%}) got no prediction, more than "
+        f"--max_failure_rate={max_failure_rate:g} allows: {named}{left}. All results are written; "
+        "see the dead letters."
+    )
 
 
 def document(
@@ -65,15 +91,19 @@ def document(
         },
         "runinference": {
             names.NUM_INFERENCES: summary.num_inferences,
-            # A batch that fails is tried again by the runner, or ends the run: what is summed up
-            # here, like Beam's own committed value, is work that was completed.
-            names.FAILED_BATCHES: 0,
+            # Of work that was completed, like Beam's committed value: a fault that is not the
+            # texts' makes the runner repeat the bundle, or ends the run.
+            names.FAILED_BATCHES: summary.failed_batches,
             **{name: summary.distributions[name].as_json() for name in names.BEAM_DISTRIBUTIONS},
         },
         "tokens": tokens(
             summary.tokens, summary.padding, summary.micro_batches, _of_counts(summary.lengths)
         ),
         "stages": {name: summary.distributions[name].as_json() for name in names.STAGES},
+        "faults": {
+            **{name: getattr(summary, name) for name in names.FAULTS},
+            names.LOWEST_BATCH_TOKENS: summary.lowest_batch_tokens,
+        },
         "percentile_relative_error": RELATIVE_ERROR,
         "workers": _workers(summary),
         "timeline": summary.timeline.as_json(began),

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runinference_metrics import tokenizer_files, weights
 from runinference_metrics.errors import UserError
 
+SINGLE_FILE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
 # What transformers reads beside the weights.
 CONFIG_FILES = (
     "config.json",
@@ -17,7 +20,7 @@ CONFIG_FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
-    "model.safetensors.index.json",
+    INDEX,
     "digests.json",
 )
 # What tools/bundle_model.py recorded of the files, when the folder was made.
@@ -52,7 +55,8 @@ class ModelFolder:
         """Reads and checks `path`.
 
         Raises:
-            UserError: it is no folder with a sequence classifier; says what is missing.
+            UserError: it is no folder with a sequence classifier; says what is missing, damaged,
+                or another model's.
         """
         folder = Path(path)
         if not folder.is_dir():
@@ -63,7 +67,16 @@ class ModelFolder:
             for name in ("config.json", "tokenizer_config.json")
             if name in names
         }
-        return cls.of(path, names, contents)
+        found = cls.of(path, names, contents)
+        config = _json_object(path, "config.json", contents)
+        tensors = {file.name: weights.shapes(file) for file in weight_files(folder)}
+        if INDEX in names and SINGLE_FILE not in names:
+            weights.check_index(
+                folder / INDEX, {name: set(shapes) for name, shapes in tensors.items()}
+            )
+        weights.check_fit(path, config, {k: v for one in tensors.values() for k, v in one.items()})
+        tokenizer_files.check(folder, config, _json_object(path, "tokenizer_config.json", contents))
+        return found
 
     @classmethod
     def of(cls, path: str, names: Set[str], contents: dict[str, bytes]) -> "ModelFolder":

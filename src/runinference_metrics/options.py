@@ -32,6 +32,8 @@ class Settings:
     text_field: str
     id_field: str
     keep_fields: tuple[str, ...]
+    max_failure_rate: float
+    inference_timeout_secs: int
     prices: str
     overwrite: bool
 

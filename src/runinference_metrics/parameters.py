@@ -19,6 +19,8 @@ LARGEST_BATCH_SIZE = 65_536
 # The largest token budget that is useful on the GPUs of today (an H200 saturates far below it).
 LARGEST_BATCH_TOKENS = 4_194_304
 
+# A day: whoever waits longer wants no limit.
+LONGEST_TIMEOUT_SECS = 86_400
 DEVICES = ("CPU", "GPU")
 PRECISIONS = (AUTO, "float32", "bfloat16", "float16")
 PLACEMENTS = ("all_workers", "inference_step")
@@ -246,6 +248,30 @@ PARAMETERS: tuple[Parameter, ...] = (
         "TEXT",
         DATA,
         regex=_FIELD_OR_NOTHING,
+    ),
+    Parameter(
+        "max_failure_rate",
+        "Largest share of failed rows",
+        "The run fails, when all is written, if more than this share of its rows (no blank ones) "
+        "got no prediction. Up to 10 dead letters never fail it, unless this is 0; 1 is off.",
+        "0.05",
+        "a number from 0 to 1",
+        values.share,
+        "NUMBER",
+        DATA,
+        regex=r"^(0?\.[0-9]+|0|1(\.0+)?)$",
+    ),
+    Parameter(
+        "inference_timeout_secs",
+        "Longest inference of a batch, in seconds",
+        "When a batch takes longer, the model is loaded again, and texts that hang become dead "
+        "letters. Allow ten times what the slowest batch takes; 0 means no limit.",
+        "0",
+        f"a whole number from 0 (no limit) to {LONGEST_TIMEOUT_SECS}",
+        values.whole_number(LONGEST_TIMEOUT_SECS, 0),
+        "NUMBER",
+        BATCHES,
+        regex=r"^[0-9]{1,5}$",
     ),
     Parameter(
         "prices",

@@ -72,7 +72,13 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         | "All events" >> beam.Flatten()
         | "Summarise" >> beam.CombineGlobally(SummaryFn())
         | "Summary"
-        >> WriteSummary(settings.output, plan.facts, plan.prices, [predictions, dead_letters])
+        >> WriteSummary(
+            settings.output,
+            plan.facts,
+            plan.prices,
+            [predictions, dead_letters],
+            settings.max_failure_rate,
+        )
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from runinference_metrics.faults import NO_FAULTS, Faults
+
 
 def to_json(value: Any) -> bytes:
     """One line of JSON; whole numbers of any size stay exact."""
@@ -145,6 +147,8 @@ class BatchStats:
         wait_micro_secs: time until the model was free.
         forward_micro_secs: time in the model, the device's work finished.
         lengths: how many texts have how many tokens.
+        out_of_memory_retries: micro-batches that did not fit the device's memory.
+        lowered_batch_tokens: the token budget, once it had to be lowered; else None.
     """
 
     texts: int
@@ -156,6 +160,8 @@ class BatchStats:
     wait_micro_secs: int
     forward_micro_secs: int
     lengths: dict[int, int]
+    out_of_memory_retries: int = 0
+    lowered_batch_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +232,7 @@ class BatchRun:
         worker: the process.
         load_milli_secs: loading the model, on the first batch after it; else None.
         model_bytes: what the model occupies, likewise.
+        faults: what went wrong on the way.
     """
 
     started_micro_secs: int
@@ -234,11 +241,19 @@ class BatchRun:
     worker: Worker
     load_milli_secs: int | None = None
     model_bytes: int | None = None
+    faults: Faults = NO_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedBatch:
-    """A batch with its classification; a text is either predicted or rejected."""
+    """A batch with its classification; a text is either predicted or rejected.
+
+    Args:
+        batch: the texts that the model answered.
+        classification: its answers.
+        run: when and where.
+        rejected: those whose answer is no prediction, and those that have none.
+    """
 
     batch: RecordBatch
     classification: Classification
@@ -248,7 +263,7 @@ class ClassifiedBatch:
     @property
     def predicted_count(self) -> int:
         """Texts that have a prediction."""
-        return len(self.batch) - len(self.rejected)
+        return sum(winner is not None for winner in self.classification.winners)
 
     def prediction_lines(self) -> Iterator[bytes]:
         """The predictions as lines of JSON, without newlines, in the order of the batch."""

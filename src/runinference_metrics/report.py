@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from runinference_metrics import names
+from runinference_metrics import names, sections
 from runinference_metrics.advice import advice
 from runinference_metrics.formats import count, duration, money, number, percent, short
 
@@ -40,6 +40,9 @@ def print_table(document: dict[str, Any], output: str) -> None:
         ("run time", f"{duration(run['wall_secs'])} on {devices} {precision}".rstrip()),
         *_cost(document),
     ]))  # fmt: skip
+    faults = sections.faults(document)
+    if faults:
+        console.print(_values("Faults that were overcome", faults))
     for one in advice(document):
         console.print(f"{one.why} {one.change}\n", soft_wrap=False)
     console.print(f"Results are in {output}")

@@ -70,6 +70,7 @@ def render(document: dict[str, Any]) -> str:
         records={name: count(records[name])
                  for name in ("read", "predicted", "dead_lettered", "blank")},
         reasons=sections.reasons(records),
+        faults=sections.faults(document),
         workers=[sections.worker(row) for row in document["workers"][:_MOST_WORKER_ROWS]],
         workers_left_out=max(0, len(document["workers"]) - _MOST_WORKER_ROWS),
         basis=document["resources"]["basis"],

@@ -83,7 +83,9 @@ def _run_here(settings: Settings, patterns: list[str], beam_options: PipelineOpt
         interruption.handled(settings.output, progress_folder),
     ):
         handler = ClassifierHandler(
-            spec_of(settings, workers.threads_per_process(beam_options)), progress_folder
+            spec_of(settings, workers.threads_per_process(beam_options)),
+            progress_folder,
+            timeout_secs=settings.inference_timeout_secs or None,
         )
         spread = workers.local_workers(beam_options) > 1
         # DirectRunner would first try to download another runner from the internet.
@@ -133,6 +135,15 @@ def _raise_plainly(error: Exception) -> NoReturn:
     if wrong:
         flag, takes, got = wrong[-1]
         raise UserError(flag, takes, re.sub(r" \[while running .*", "", got)) from error
+    failed = re.findall(r"errors\.RunFailed: (.*)", text)
+    if failed:
+        raise RunFailed(re.sub(r" \[while running .*", "", failed[-1])) from error
+    if "Channel closed prematurely" in text:
+        raise RunFailed(
+            "A worker process died in the middle of its work. Was it killed, or is there too "
+            "little memory for so many (--direct_num_workers)? This runner does not replace it: "
+            "run again."
+        ) from error
     _LOG.error("The pipeline failed.", exc_info=error)
     lines = [line for line in text.splitlines() if line.strip()]
     raise RunFailed(f"The run failed: {lines[-1].strip() if lines else type(error).__name__}") \
@@ -141,7 +152,10 @@ def _raise_plainly(error: Exception) -> NoReturn:
 
 def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:
     hint = workers.configure(settings, beam_options)
-    handler = ClassifierHandler(spec_of(settings, workers.threads_per_process(beam_options)))
+    handler = ClassifierHandler(
+        spec_of(settings, workers.threads_per_process(beam_options)),
+        timeout_secs=settings.inference_timeout_secs or None,
+    )
     try:
         built = beam.Pipeline(options=beam_options)
     except ValueError as error:

@@ -130,6 +130,16 @@ def labels(labels: list[dict[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
+def faults(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """What went wrong and was overcome, by name; none when nothing did."""
+    found = document["faults"]
+    failed = document["runinference"][names.FAILED_BATCHES]
+    counts = [(names.FAILED_BATCHES, failed), *((name, found[name]) for name in names.FAULTS)]
+    rows = [(name, count(number)) for name, number in counts if number]
+    lowest = found[names.LOWEST_BATCH_TOKENS]
+    return rows + ([(names.LOWEST_BATCH_TOKENS, count(lowest))] if lowest else [])
+
+
 def reasons(records: dict[str, Any]) -> list[dict[str, str]]:
     """The dead letters by reason, for a table."""
     total = records["dead_lettered"]

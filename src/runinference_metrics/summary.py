@@ -9,6 +9,7 @@ import apache_beam as beam
 
 from runinference_metrics import names
 from runinference_metrics.distribution import Distribution
+from runinference_metrics.faults import Faults
 from runinference_metrics.records import BatchRun, BatchStats, ClassifiedBatch, Machine, Worker
 from runinference_metrics.timeline import Timeline
 
@@ -126,6 +127,11 @@ class Summary:
         self.padding = 0
         self.truncated = 0
         self.micro_batches = 0
+        self.failed_batches = 0
+        self.reclassifications = 0
+        self.timeouts = 0
+        self.out_of_memory_retries = 0
+        self.lowest_batch_tokens: int | None = None
         self.lengths: Counter[int] = Counter()
         self.distributions = {
             name: Distribution() for name in (*names.BEAM_DISTRIBUTIONS, *names.STAGES)
@@ -159,6 +165,18 @@ class Summary:
 
     def _add_batch(self, batch: BatchMeasured) -> None:
         run, stats = batch.run, batch.stats
+        self._add_faults(run.faults, stats)
+        self._span(run.started_micro_secs, run.started_micro_secs + run.latency_micro_secs)
+        self.effective.add(run.worker.effective)
+        self.machines[run.worker.machine.host] = run.worker.machine
+        for name, load in (
+            (names.LOAD_LATENCY, run.load_milli_secs), (names.MODEL_BYTES, run.model_bytes)
+        ):  # fmt: skip
+            if load is not None:
+                self.distributions[name].add(load)
+        if not stats.texts:
+            # All of its texts failed: it is no batch in Beam's metrics.
+            return
         self.labels.update(batch.labels)
         self.score_units.update(batch.score_units)
         self.fingerprint = (self.fingerprint + batch.fingerprint) % 2**64
@@ -175,16 +193,9 @@ class Summary:
             (names.TOKENIZE, stats.tokenize_micro_secs),
             (names.WAIT, stats.wait_micro_secs),
             (names.FORWARD, stats.forward_micro_secs),
-            (names.LOAD_LATENCY, run.load_milli_secs),
-            (names.MODEL_BYTES, run.model_bytes),
         ):
-            if value is not None:
-                self.distributions[name].add(value)
+            self.distributions[name].add(value)
         self.timeline.add(run.started_micro_secs, run.latency_micro_secs, stats.texts)
-        ended = run.started_micro_secs + run.latency_micro_secs
-        self._span(run.started_micro_secs, ended)
-        self.effective.add(run.worker.effective)
-        self.machines[run.worker.machine.host] = run.worker.machine
         totals = WorkerTotals(
             texts=stats.texts,
             tokens=stats.tokens,
@@ -192,10 +203,21 @@ class Summary:
             forward=stats.forward_micro_secs,
             inference=run.latency_micro_secs,
             first=run.started_micro_secs,
-            last=ended,
+            last=run.started_micro_secs + run.latency_micro_secs,
         )
         self._add_worker(run.worker, totals)
         self._limit_workers()
+
+    def _add_faults(self, faults: Faults, stats: BatchStats) -> None:
+        self.failed_batches += faults.failed_batches
+        self.reclassifications += faults.reclassifications
+        self.timeouts += faults.timeouts
+        self.out_of_memory_retries += stats.out_of_memory_retries
+        self._lowest(stats.lowered_batch_tokens)
+
+    def _lowest(self, batch_tokens: int | None) -> None:
+        known = [one for one in (self.lowest_batch_tokens, batch_tokens) if one is not None]
+        self.lowest_batch_tokens = min(known, default=None)
 
     def _add_worker(self, worker: Worker, totals: WorkerTotals) -> None:
         _, known = self.workers.setdefault(worker.process, (worker, WorkerTotals()))
@@ -219,11 +241,12 @@ class Summary:
             self._span(other.began, other.ended)
         for name in (
             "files", "file_bytes", "read", "blank", "num_inferences", "tokens", "padding",
-            "truncated", "micro_batches",
+            "truncated", "micro_batches", "failed_batches", *names.FAULTS,
         ):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("dead_letters", "labels", "score_units", "lengths"):
             getattr(self, name).update(getattr(other, name))
+        self._lowest(other.lowest_batch_tokens)
         self.fingerprint = (self.fingerprint + other.fingerprint) % 2**64
         for name, values in other.distributions.items():
             self.distributions[name].merge(values)

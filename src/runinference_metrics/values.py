@@ -58,12 +58,21 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def whole_number(largest: int) -> Callable[[str], int]:
-    """A whole number from 1."""
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    number = float(text)
+    # Not a number is in no range.
+    if not 0 <= number <= 1:
+        raise ValueError(text)
+    return number
+
+
+def whole_number(largest: int, smallest: int = 1) -> Callable[[str], int]:
+    """A whole number."""
 
     def parse(text: str) -> int:
         number = int(text)
-        if not 1 <= number <= largest:
+        if not smallest <= number <= largest:
             raise ValueError(text)
         return number
 

@@ -113,10 +113,13 @@ def matching(folder: str, patterns: tuple[str, ...]) -> list[str]:
 
 
 class _WriteSummaryFn(beam.DoFn):
-    def __init__(self, folder: str, facts: dict[str, Any], prices: Prices | None) -> None:
+    def __init__(
+        self, folder: str, facts: dict[str, Any], prices: Prices | None, max_failure_rate: float
+    ) -> None:
         self._folder = folder
         self._facts = facts
         self._prices = prices
+        self._max_failure_rate = max_failure_rate
 
     def process(self, summary: Summary, *shards: Any) -> None:
         metrics.reconcile(
@@ -130,6 +133,9 @@ class _WriteSummaryFn(beam.DoFn):
             report_html.render(document).encode(),
             "text/html",
         )
+        # Last: the figures of a failed run are what one wants to look at. When the runner tries
+        # this step again, each file is replaced whole.
+        metrics.check_failure_rate(summary, self._max_failure_rate)
 
 
 class WriteSummary(beam.PTransform):
@@ -140,14 +146,15 @@ class WriteSummary(beam.PTransform):
         facts: what was known of the run at launch.
         prices: what resources cost, if the user said so.
         shards: collections of the files written; the summary waits for them.
+        max_failure_rate: the run fails, when all is written, with a larger share of dead letters.
     """
 
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None,
-        shards: Sequence[beam.PCollection],
+        shards: Sequence[beam.PCollection], max_failure_rate: float,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._writer = _WriteSummaryFn(folder, facts, prices)
+        self._writer = _WriteSummaryFn(folder, facts, prices, max_failure_rate)
         self._shards = [beam.pvalue.AsIter(one) for one in shards]
 
     def expand(self, summary: beam.PCollection) -> beam.PCollection:

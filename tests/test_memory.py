@@ -1,0 +1,172 @@
+"""Micro-batches on a device whose memory runs out on demand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runinference_metrics.batching import micro_batches
+from runinference_metrics.classifier import Classifier, ClassifierSpec
+from runinference_metrics.isolation import TextFault, isolate
+from runinference_metrics.memory import TokenBudget, is_out_of_memory, run_micro_batches
+
+
+class Device:
+    """Runs micro-batches of up to so many tokens."""
+
+    def __init__(self, capacity: int, lengths: list[int]) -> None:
+        self.capacity = capacity
+        self.lengths = lengths
+        self.tried: list[int] = []
+        self.freed = 0
+
+    def forward(self, part: list[int]) -> list[int]:
+        tokens = len(part) * max(self.lengths[index] for index in part)
+        self.tried.append(tokens)
+        if tokens > self.capacity:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return part
+
+    def free(self) -> None:
+        self.freed += 1
+
+
+def run(device: Device, budget: TokenBudget) -> list[tuple[list[int], list[int]]]:
+    cut = micro_batches(device.lengths, budget.max_tokens)
+    return run_micro_batches(cut, device.lengths, budget, device.forward, device.free)
+
+
+LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=80)
+
+
+@given(LENGTHS, st.integers(1, 2000), st.integers(50, 2000))
+def test_every_text_is_run_once_and_the_budget_fits(
+    lengths: list[int], max_tokens: int, capacity: int
+) -> None:
+    budget = TokenBudget(max_tokens)
+    device = Device(capacity, lengths)
+    done = run(device, budget)
+    assert sorted(index for part, _ in done for index in part) == list(range(len(lengths)))
+    assert all(part == result for part, result in done)
+    assert device.freed == budget.take_retries() == sum(one > capacity for one in device.tried)
+    assert budget.take_retries() == 0
+    if max_tokens <= capacity:
+        assert budget.lowered is None
+    # Halving never goes below half of what fits.
+    assert budget.max_tokens >= min(max_tokens, capacity // 2)
+    # And what was learnt holds: the next batch of the same texts runs without a retry.
+    device.tried.clear()
+    run(device, budget)
+    assert all(tokens <= capacity for tokens in device.tried)
+
+
+def test_the_budget_is_lowered_for_what_is_still_to_run() -> None:
+    device = Device(100, [10] * 100)
+    budget = TokenBudget(400)
+    done = run(device, budget)
+    # One micro-batch of 400 fails, one of 200 too; from then on all are of 100.
+    assert device.tried == [400, 200] + [100] * 10
+    assert {len(part) for part, _ in done} == {10}
+    assert (budget.lowered, budget.take_retries()) == (100, 2)
+
+
+def test_a_text_that_does_not_fit_alone_is_named_and_lowers_nothing() -> None:
+    budget = TokenBudget(400)
+    with pytest.raises(TextFault, match="150 tokens do not fit the device's memory, even alone"):
+        run(Device(100, [5, 150, 5]), budget)
+    assert budget.lowered is None
+
+
+def test_isolation_finds_the_text_that_does_not_fit() -> None:
+    lengths = [5] * 30 + [150] + [5] * 30
+    budget = TokenBudget(400)
+
+    def classify(texts: list[str]) -> list[str]:
+        own = [2 if text == "ok" else lengths[int(text)] for text in texts]
+        run(Device(100, own), budget)
+        return texts
+
+    found = isolate(classify, [str(number) for number in range(len(lengths))])
+    assert [(one.index, one.reason) for one in found.failed] == [(30, "out_of_memory")]
+    assert sum(map(len, found.parts)) == 60
+
+
+def test_other_errors_pass() -> None:
+    def forward(part: list[int]) -> Any:
+        raise RuntimeError("index out of range in self")
+
+    with pytest.raises(RuntimeError, match="index out of range"):
+        run_micro_batches([[0, 1]], [3, 3], TokenBudget(9), forward, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB"), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't "
+                      "allocate memory: you tried to allocate 4 bytes."), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (MemoryError("out of memory"), False),
+        (ValueError("out of memory"), False),
+    ],
+)  # fmt: skip
+def test_how_a_device_says_it(error: BaseException, expected: bool) -> None:
+    assert is_out_of_memory(error) is expected
+
+
+def test_torch_s_own_allocator_says_it_so() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        # More than any machine's address space.
+        torch.empty(2**58, dtype=torch.int8)
+    assert is_out_of_memory(caught.value)
+
+
+class FullModel(torch.nn.Module):
+    """A model on a device that holds so many tokens of one forward pass."""
+
+    def __init__(self, model: Any, capacity: int) -> None:
+        super().__init__()
+        self.model = model
+        self.capacity = capacity
+        self.config = model.config
+
+    def forward(self, **inputs: torch.Tensor) -> Any:
+        if inputs["input_ids"].numel() > self.capacity:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return self.model(**inputs)
+
+
+def full(classifier: Classifier, capacity: int) -> Classifier:
+    classifier._model = FullModel(classifier._model, capacity)
+    return classifier
+
+
+def test_the_classifier_goes_on_with_less(distilbert: Path, sentences: list[str]) -> None:
+    spec = ClassifierSpec(str(distilbert), precision="float32", max_batch_tokens=1000)
+    expected = spec.load().classify(sentences)
+    small = full(spec.load(), 300)
+    found = small.classify(sentences)
+    # float32 sums in another order in a batch of another shape.
+    assert np.allclose(found.scores, expected.scores, atol=1e-6)
+    assert found.winners == expected.winners
+    assert found.stats.out_of_memory_retries > 0
+    assert found.stats.lowered_batch_tokens is not None
+    assert 150 <= found.stats.lowered_batch_tokens <= 300
+    assert found.stats.tokens == expected.stats.tokens
+    assert found.stats.micro_batches > expected.stats.micro_batches
+    again = small.classify(sentences)
+    assert again.stats.out_of_memory_retries == 0
+    assert again.stats.lowered_batch_tokens == found.stats.lowered_batch_tokens
+
+
+def test_the_classifier_gives_up_a_text_that_does_not_fit(distilbert: Path) -> None:
+    classifier = full(ClassifierSpec(str(distilbert)).load(), 20)
+    with pytest.raises(TextFault, match="out_of_memory: 42 tokens"):
+        classifier.classify(["good film", "good " * 40, "bad film"])
+    assert classifier.classify(["good film", "bad film"]).stats.lowered_batch_tokens is None
