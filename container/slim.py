@@ -49,8 +49,8 @@ USELESS_FOLDERS = ("tests", "test", "include")
 USELESS_FILES = ("*_test.py", "*.pxd", "*.pyx", "*.h", "*.hpp", "*.a", "*.lib")
 # torch's own C++ tests and compilers; torch_shm_manager beside them is needed.
 USELESS_IN_TORCH_BIN = ("*Test", "test_*", "protoc*", "*.ptl", "upgrader_models")
-# Comes with torch for torch.compile on a GPU, which needs a C compiler besides and is not used here:
-# 600 MB. Its record stays, so that `pip check` still finds all that torch asks for.
+# Comes with torch for torch.compile on a GPU, which needs a C compiler besides and is not used
+# here: 600 MB. Its record stays, so that `pip check` still finds all that torch asks for.
 USELESS_PACKAGES = ("triton",)
 # Large, and the same for months: a layer of their own.
 TORCH_PARTS = ("torch", "torchgen", "functorch", "nvidia", "cuda", "cusparselt")

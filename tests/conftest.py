@@ -13,6 +13,8 @@ import torch
 from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
     BertConfig,
     BertForSequenceClassification,
     DistilBertConfig,
@@ -76,6 +78,12 @@ def make_model(folder: Path, architecture: str, **config: Any) -> Path:
                 **config,
             )
         )
+    elif architecture in ("roberta", "electra"):
+        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+                 "intermediate_size": 64, "max_position_embeddings": 66}  # fmt: skip
+        made = AutoConfig.for_model(architecture, vocab_size=vocabulary, pad_token_id=0, **sizes,
+                                    **config)  # fmt: skip
+        model = AutoModelForSequenceClassification.from_config(made)
     else:
         model = DistilBertForSequenceClassification(
             DistilBertConfig(

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runinference_metrics.batching import micro_batches
-from runinference_metrics.classifier import Classifier, ClassifierSpec
+from runinference_metrics.classifier import Classifier, ClassifierSpec, Network
 from runinference_metrics.isolation import TextFault, isolate
 from runinference_metrics.memory import TokenBudget, is_out_of_memory, run_micro_batches
+from runinference_metrics.tokens import Tokens
 
 
 class Device:
@@ -127,23 +128,25 @@ def test_torch_s_own_allocator_says_it_so() -> None:
     assert is_out_of_memory(caught.value)
 
 
-class FullModel(torch.nn.Module):
-    """A model on a device that holds so many tokens of one forward pass."""
+class FullNetwork:
+    """A network on a device that holds so many tokens of one forward pass."""
 
-    def __init__(self, model: Any, capacity: int) -> None:
-        super().__init__()
-        self.model = model
+    def __init__(self, network: Network, capacity: int) -> None:
+        self.network = network
         self.capacity = capacity
-        self.config = model.config
+        self.num_bytes = network.num_bytes
 
-    def forward(self, **inputs: torch.Tensor) -> Any:
-        if inputs["input_ids"].numel() > self.capacity:
+    def padding(self, tokens: Tokens) -> int:
+        return self.network.padding(tokens)
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        if len(tokens) * tokens.longest > self.capacity:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return self.model(**inputs)
+        return self.network(tokens)
 
 
 def full(classifier: Classifier, capacity: int) -> Classifier:
-    classifier._model = FullModel(classifier._model, capacity)
+    classifier._network = FullNetwork(classifier._network, capacity)
     return classifier
 
 

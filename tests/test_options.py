@@ -35,7 +35,14 @@ def test_flags_that_are_not_ours_are_left_for_beam() -> None:
         (["--max_batch_size=0"], "--max_batch_size takes a whole number from 1 to 65536; got '0'"),
         (["--max_batch_size=1.5"], "got '1.5'"),
         (["--max_batch_tokens=many"], "--max_batch_tokens takes auto or a whole number from 1"),
-        (["--precision=int4"], "--precision takes auto, float32, bfloat16 or float16; got 'int4'"),
+        (
+            ["--precision=int8", "--device=GPU"],
+            "takes int8 only with --device=CPU; got int8",
+        ),
+        (
+            ["--precision=int4"],
+            "takes auto, float32, bfloat16, float16 or int8; got 'int4'",
+        ),
         (["--overwrite=yes"], "--overwrite takes true or false; got 'yes'"),
         (["--max_length=2"], "--max_length takes auto or a whole number from 3; got 2"),
         (

@@ -1,32 +1,38 @@
 """The model and its tokenizer on a device. Knows nothing of Beam."""
 
-import itertools
 import logging
-import math
+import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 import transformers
 
 from runinference_metrics.batching import micro_batches
+from runinference_metrics.encoder import packed_encoder
 from runinference_metrics.errors import UserError
-from runinference_metrics.isolation import tokenizing
 from runinference_metrics.loading import load_model, load_tokenizer
 from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
+from runinference_metrics.padded_model import PaddedModel
 from runinference_metrics.records import BatchStats, Classification, Effective
+from runinference_metrics.tokens import Tokenizer, Tokens
 
 _LOG = logging.getLogger(__name__)
 
-# Measured with DistilBERT's shape: on a CPU about 1,000 tokens a forward pass stay in the cache;
-# a GPU needs some 32 times that to be busy.
-AUTO_BATCH_TOKENS = {"CPU": 1024, "GPU": 32_768}
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+INT8 = "int8"
+_DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    # Only the linear layers' products are in integers.
+    INT8: torch.float32,
+}
 # float32 carries seven to eight decimals of a probability; the rest is noise in the output.
 _SCORE_DECIMALS = 8
 _NO_WORK = BatchStats(0, 0, 0, 0, 0, 0, 0, 0, {})
@@ -80,6 +86,23 @@ def auto_precision(device: str) -> str:
     return "bfloat16" if any(capabilities.get(name) for name in native) else "float32"
 
 
+# Measured by bench/token_budget.py with DistilBERT's shape, see bench/README.md: on a CPU about a
+# thousand tokens a forward pass stay in the cache. On a GPU, some 32 times that, not measured yet.
+AUTO_BATCH_TOKENS = {"CPU": 1024, "GPU": 32_768}
+
+
+class Network(Protocol):
+    """A model that takes tokens."""
+
+    num_bytes: int
+
+    def padding(self, tokens: Tokens) -> int:
+        """Padding tokens that it computes for these texts."""
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        """Logits, float32 of shape [texts, labels], on the device."""
+
+
 class Classifier:
     """A sequence classifier that is ready to work. One forward pass runs at a time.
 
@@ -92,18 +115,24 @@ class Classifier:
 
     def __init__(self, spec: ClassifierSpec) -> None:
         folder = ModelFolder.read(spec.model)
-        folder.check_digests()
+        digest = folder.digest(folder.check_digests())
         check_device(spec.device)
+        precision = auto_precision(spec.device) if spec.precision == "auto" else spec.precision
         if spec.threads:
             torch.set_num_threads(spec.threads)
+            # The tokenizer's own threads, which it starts when it is first used.
+            os.environ.setdefault("RAYON_NUM_THREADS", str(spec.threads))
         self._gpu = spec.device == "GPU"
-        self._torch_device = torch.device("cuda" if self._gpu else "cpu")
-        precision = auto_precision(spec.device) if spec.precision == "auto" else spec.precision
         self._multi_label = folder.multi_label
-        self._model = load_model(folder, _DTYPES[precision]).to(self._torch_device).eval()
-        self.label_names = self._label_names(folder)
+        model = load_model(folder, _DTYPES[precision]).to("cuda" if self._gpu else "cpu").eval()
+        self.label_names = _label_names(model.config, folder)
         max_length = folder.check_max_length(spec.max_length)
-        self._load_tokenizer(folder, max_length)
+        vocabulary = model.config.get_text_config().vocab_size
+        self._tokenizer = Tokenizer(load_tokenizer(folder, vocabulary), max_length)
+        int8 = precision == INT8
+        self._network: Network = packed_encoder(model, int8) or PaddedModel(
+            model, self._tokenizer, int8
+        )
         self._budget = TokenBudget(spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device])
         self._lock = threading.Lock()
         self.effective = Effective(
@@ -113,36 +142,16 @@ class Classifier:
             max_length=max_length,
             threads=torch.get_num_threads(),
             model_architecture=folder.architecture,
-            model_digest=folder.digest(),
+            model_digest=digest,
             torch_version=torch.__version__,
             transformers_version=transformers.__version__,
         )
         _LOG.info("Classifier ready: %s", asdict(self.effective))
 
-    def _label_names(self, folder: ModelFolder) -> tuple[str, ...]:
-        names = tuple(self._model.config.id2label[i] for i in range(self._model.config.num_labels))
-        if len(set(names)) < len(names):
-            raise UserError("model", "distinct labels", f"{folder.path!r} with {names}")
-        return names
-
-    def _load_tokenizer(self, folder: ModelFolder, max_length: int) -> None:
-        vocabulary = self._model.config.get_text_config().vocab_size
-        tokenizer = load_tokenizer(folder, vocabulary)
-        self._pad_id = tokenizer.pad_token_id
-        self._pad_left = tokenizer.padding_side == "left"
-        self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
-        self._encoder = tokenizer.backend_tokenizer
-        # Set once: changing it between calls is not safe with several threads.
-        self._encoder.enable_truncation(max_length, direction=tokenizer.truncation_side)
-        self._encoder.no_padding()
-        self._max_length = max_length
-
     @property
     def model_bytes(self) -> int:
         """What the weights occupy: device memory on a GPU, host memory on a CPU."""
-        tensors = itertools.chain(self._model.parameters(), self._model.buffers())
-        storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
-        return sum(storages.values())
+        return self._network.num_bytes
 
     @property
     def gpus(self) -> int:
@@ -153,106 +162,78 @@ class Classifier:
         """Classifies texts, in their order.
 
         Tokenises all at once, orders them by length, and runs micro-batches under the token
-        budget, each padded to its own longest. The device's work is finished when it returns.
+        budget. The device's work is finished when it returns.
         """
         if not texts:
             return Classification(self.label_names, [], [], _NO_WORK)
         started = time.perf_counter_ns()
-        with tokenizing(texts):
-            encodings = self._encoder.encode_batch(list(texts))
-        ids = [encoding.ids for encoding in encodings]
-        lengths = np.array([len(one) for one in ids])
-        truncated = sum(
-            1 for index in np.flatnonzero(lengths >= self._max_length)
-            if encodings[index].overflowing
-        )  # fmt: skip
-        type_ids = [encoding.type_ids for encoding in encodings] if self._wants_type_ids else None
-        tokenized = time.perf_counter_ns()
-        cut = micro_batches(lengths.tolist(), self._budget.max_tokens)
+        tokenized = self._tokenizer(texts)
+        tokens = tokenized.tokens
+        waiting = time.perf_counter_ns()
         with self._lock:
             locked = time.perf_counter_ns()
-            scores, cut = self._forward(ids, type_ids, lengths, cut)
+            scores, parts = self._scores(tokens)
             finished = time.perf_counter_ns()
-        computed = sum(len(part) * int(lengths[part[0]]) for part in cut)
-        tokens = int(lengths.sum())
         stats = BatchStats(
             texts=len(texts),
-            tokens=tokens,
-            padding=computed - tokens,
-            truncated=truncated,
-            micro_batches=len(cut),
-            tokenize_micro_secs=(tokenized - started) // 1000,
-            wait_micro_secs=(locked - tokenized) // 1000,
+            tokens=len(tokens.ids),
+            padding=sum(self._network.padding(part) for part in parts),
+            truncated=tokenized.truncated,
+            micro_batches=len(parts),
+            tokenize_micro_secs=(waiting - started) // 1000,
+            wait_micro_secs=(locked - waiting) // 1000,
             forward_micro_secs=(finished - locked) // 1000,
-            lengths=dict(Counter(lengths.tolist())),
+            lengths=dict(Counter(tokens.lengths.tolist())),
             out_of_memory_retries=self._budget.take_retries(),
             lowered_batch_tokens=self._budget.lowered,
         )
+        in_order = np.empty_like(scores)
+        in_order[tokenized.order] = scores
         return Classification(
             self.label_names,
-            [[round(score, _SCORE_DECIMALS) for score in row] for row in scores],
-            [_winner(row) for row in scores],
+            # Through float64: the rounded number is then the shortest that a reader can see.
+            in_order.astype(np.float64).round(_SCORE_DECIMALS).tolist(),
+            _winners(in_order),
             stats,
         )
 
-    def _forward(
-        self,
-        ids: list[list[int]],
-        type_ids: list[list[int]] | None,
-        lengths: np.ndarray,
-        cut: list[list[int]],
-    ) -> tuple[list[list[float]], list[list[int]]]:
+    def _scores(self, tokens: Tokens) -> tuple[np.ndarray, list[Tokens]]:
+        """The scores of each text, and the micro-batches that gave them."""
+        lengths = tokens.lengths.tolist()
+
+        def logits_of(texts: list[int]) -> tuple[Tokens, torch.Tensor]:
+            # Sorted texts are cut into neighbours.
+            part = tokens.part(texts[0], texts[-1] + 1)
+            return part, self._network(part)
+
         with torch.inference_mode():
-
-            def logits_of(part: list[int]) -> torch.Tensor:
-                mask = self._mask(lengths[part])
-                inputs = {
-                    "input_ids": self._padded(ids, part, mask, self._pad_id),
-                    "attention_mask": torch.from_numpy(mask.astype(np.int64)),
-                }
-                if type_ids is not None:
-                    inputs["token_type_ids"] = self._padded(type_ids, part, mask, 0)
-                return self._model(**self._on_device(inputs)).logits.float()
-
             done = run_micro_batches(
-                cut, lengths.tolist(), self._budget, logits_of, torch.cuda.empty_cache
+                micro_batches(lengths, self._budget.max_tokens),
+                lengths,
+                self._budget,
+                logits_of,
+                torch.cuda.empty_cache,
             )
-            cut = [part for part, _ in done]
-            logits = torch.cat([output for _, output in done])
+            logits = torch.cat([logits for _, (_, logits) in done])
             scores = logits.sigmoid() if self._multi_label else logits.softmax(-1)
-            # Back to the order of the input; the copy to the host waits for the device.
-            order = torch.tensor([index for part in cut for index in part])
-            result = torch.empty(scores.shape, dtype=torch.float32)
-            result[order] = scores.cpu()
-        return result.tolist(), cut
-
-    def _mask(self, lengths: np.ndarray) -> np.ndarray:
-        longest = int(lengths.max())
-        mask = np.arange(longest)[None, :] < lengths[:, None]
-        return mask[:, ::-1] if self._pad_left else mask
-
-    @staticmethod
-    def _padded(
-        values: list[list[int]], part: list[int], mask: np.ndarray, fill: int
-    ) -> torch.Tensor:
-        padded = np.full(mask.shape, fill, dtype=np.int64)
-        flat = itertools.chain.from_iterable(values[index] for index in part)
-        padded[mask] = np.fromiter(flat, dtype=np.int64, count=int(mask.sum()))
-        return torch.from_numpy(padded)
-
-    def _on_device(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        if not self._gpu:
-            return inputs
-        return {
-            name: tensor.pin_memory().to(self._torch_device, non_blocking=True)
-            for name, tensor in inputs.items()
-        }
+            # The copy to the host waits for the device.
+            return scores.cpu().numpy(), [part for _, (part, _) in done]
 
 
-def _winner(row: list[float]) -> int | None:
-    if not all(math.isfinite(score) for score in row):
-        return None
-    return max(range(len(row)), key=row.__getitem__)
+def _label_names(config: Any, folder: ModelFolder) -> tuple[str, ...]:
+    names = tuple(config.id2label[index] for index in range(config.num_labels))
+    if len(set(names)) < len(names):
+        raise UserError("model", "distinct labels", f"{folder.path!r} with {names}")
+    return names
+
+
+def _winners(scores: np.ndarray) -> list[int | None]:
+    """The label with the highest score of each text; None where a score is not finite."""
+    finite = np.isfinite(scores).all(axis=1)
+    best = scores.argmax(axis=1)
+    if finite.all():
+        return best.tolist()
+    return [int(label) if good else None for label, good in zip(best, finite, strict=True)]
 
 
 def cpu_name() -> str:

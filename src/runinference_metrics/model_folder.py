@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from runinference_metrics import tokenizer_files, weights
@@ -119,15 +120,19 @@ class ModelFolder:
             raise UserError("max_length", takes, str(max_length))
         return max_length
 
-    def check_digests(self) -> None:
+    def check_digests(self) -> dict[str, str]:
         """Compares the files with the digests in the folder, if it has any (an image's has).
+
+        Returns:
+            The SHA-256 of each file that was compared.
 
         Raises:
             UserError: a file is not the one that was recorded, or is missing.
         """
         folder = Path(self.path)
         if not (folder / DIGESTS).is_file():
-            return
+            return {}
+        compared = {}
         record = _json_object(self.path, DIGESTS, {DIGESTS: (folder / DIGESTS).read_bytes()})
         for name, recorded in record.get("files", {}).items():
             # Only a name: a record must not make the program read elsewhere.
@@ -136,14 +141,20 @@ class ModelFolder:
             if found != recorded:
                 got = f"{str(file)!r} with SHA-256 {found[:12]}, recorded as {recorded[:12]}"
                 raise UserError("model", f"files as they are recorded in {DIGESTS}", got)
+            compared[file.name] = found
+        return compared
 
-    def digest(self) -> str:
-        """SHA-256 over the names and contents of configuration, tokenizer and weights."""
+    def digest(self, known: Mapping[str, str] = MappingProxyType({})) -> str:
+        """SHA-256 over the names and contents of configuration, tokenizer and weights.
+
+        Args:
+            known: the SHA-256 of files that need not be read again.
+        """
         total = hashlib.sha256()
         folder = Path(self.path)
         for file in sorted([folder / "config.json", folder / "tokenizer.json",
                             *weight_files(folder)]):  # fmt: skip
-            total.update(f"{file.name} {_sha256(file)}\n".encode())
+            total.update(f"{file.name} {known.get(file.name) or _sha256(file)}\n".encode())
         return f"sha256:{total.hexdigest()}"
 
 

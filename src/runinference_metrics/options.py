@@ -45,6 +45,8 @@ class Settings:
                 str(self.min_batch_size),
             )
         accelerator(self.accelerator)
+        if self.precision == "int8" and self.device == "GPU":
+            raise UserError("precision", "int8 only with --device=CPU", "int8 with --device=GPU")
         # Two tokens frame every text ([CLS], [SEP]); one must be left for the text itself.
         if self.max_length is not None and self.max_length < 3:
             raise UserError("max_length", "auto or a whole number from 3", str(self.max_length))
