@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -210,3 +211,17 @@ def test_weights_without_a_head_are_refused(tmp_path: Path, distilbert: Path) ->
     save_file(kept, model / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match="no head with weights for the 3 labels"):
         ClassifierSpec(str(model)).load()
+
+
+def test_texts_in_several_steps_are_the_same_texts(distilbert: Path, sentences: list[str]) -> None:
+    """As on a GPU, which computes one step while the next is tokenised."""
+    classifier = ClassifierSpec(str(distilbert), precision="float32").load()
+    whole = classifier.classify(sentences)
+    classifier._texts_at_once = 50
+    steps = classifier.classify(sentences)
+    assert np.allclose(steps.scores, whole.scores, atol=1e-6)
+    assert steps.winners == whole.winners
+    for name in ("texts", "tokens", "padding", "truncated", "lengths"):
+        assert getattr(steps.stats, name) == getattr(whole.stats, name)
+    assert steps.stats.micro_batches >= 5
+    assert steps.stats.forward_micro_secs > 0

@@ -38,7 +38,7 @@ def test_it_agrees_with_the_programs_own_parameters() -> None:
          ["a.txt", "", "gs://", "gs://b/a,/etc/passwd"]),
         ("output", ["gs://b", "gs://b/a folder/"], ["out", "/tmp/x"]),
         ("max_batch_tokens", ["auto", "1", "4096"], ["0", "-1", "many", "AUTO"]),
-        ("min_batch_size", ["1", "512"], ["0", "1.5", ""]),
+        ("min_batch_size", ["1", "512", "auto"], ["0", "1.5", ""]),
         ("keep_fields", ["", "*", "a,b"], ["a\nb"]),
         ("prices", ["", "gs://b/p.yaml"], ["p.yaml"]),
     ],

@@ -32,7 +32,10 @@ def test_flags_that_are_not_ours_are_left_for_beam() -> None:
     [
         (["--input=a.txt"], "--output takes a folder; got nothing: it is required"),
         (["--device=cuda:0"], "--device takes CPU or GPU; got 'cuda:0'"),
-        (["--max_batch_size=0"], "--max_batch_size takes a whole number from 1 to 65536; got '0'"),
+        (
+            ["--max_batch_size=0"],
+            "takes auto or a whole number from 1 to 65536; got '0'",
+        ),
         (["--max_batch_size=1.5"], "got '1.5'"),
         (["--max_batch_tokens=many"], "--max_batch_tokens takes auto or a whole number from 1"),
         (
@@ -46,7 +49,7 @@ def test_flags_that_are_not_ours_are_left_for_beam() -> None:
         (["--overwrite=yes"], "--overwrite takes true or false; got 'yes'"),
         (["--max_length=2"], "--max_length takes auto or a whole number from 3; got 2"),
         (
-            ["--min_batch_size=600"],
+            ["--min_batch_size=600", "--max_batch_size=512"],
             "--min_batch_size takes a whole number up to --max_batch_size (512); got 600",
         ),
         (["--input= , "], "--input takes one or several comma-separated file patterns; got ' , '"),
@@ -94,3 +97,18 @@ def test_the_bundled_model_is_the_images_own(monkeypatch: pytest.MonkeyPatch) ->
     assert options.parse(["--input=a", "--output=b"])[0].model == "/opt/model"
     assert options.parse(["--input=a", "--output=b", "--model=bundled"])[0].model == "/opt/model"
     assert options.parse(["--input=a", "--output=b", "--model=mine"])[0].model == "mine"
+
+
+@pytest.mark.parametrize(
+    ("flags", "sizes"),
+    [
+        ([], (64, 512)),
+        (["--device=GPU"], (1024, 8192)),
+        (["--device=GPU", "--max_batch_size=100"], (100, 100)),
+        (["--min_batch_size=600"], (600, 600)),
+        (["--min_batch_size=1", "--max_batch_size=auto"], (1, 512)),
+    ],
+)
+def test_batch_sizes_are_chosen_by_device(flags: list[str], sizes: tuple[int, int]) -> None:
+    settings, _ = options.parse([*REQUIRED, *flags])
+    assert (settings.min_batch_size, settings.max_batch_size) == sizes

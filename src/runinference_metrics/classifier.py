@@ -16,12 +16,13 @@ import transformers
 from runinference_metrics.batching import micro_batches
 from runinference_metrics.encoder import packed_encoder
 from runinference_metrics.errors import UserError
+from runinference_metrics.gpu import GpuMonitor
 from runinference_metrics.loading import load_model, load_tokenizer
 from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.padded_model import PaddedModel
 from runinference_metrics.records import BatchStats, Classification, Effective
-from runinference_metrics.tokens import Tokenizer, Tokens
+from runinference_metrics.tokens import TokenizedTexts, Tokenizer, Tokens
 
 _LOG = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ def auto_precision(device: str) -> str:
 # Measured by bench/token_budget.py with DistilBERT's shape, see bench/README.md: on a CPU about a
 # thousand tokens a forward pass stay in the cache. On a GPU, some 32 times that, not measured yet.
 AUTO_BATCH_TOKENS = {"CPU": 1024, "GPU": 32_768}
+# While a GPU computes so many texts, the next as many are tokenised; enough to sort well.
+_TEXTS_AT_ONCE_ON_A_GPU = 2048
 
 
 class Network(Protocol):
@@ -134,6 +137,8 @@ class Classifier:
             model, self._tokenizer, int8
         )
         self._budget = TokenBudget(spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device])
+        self._texts_at_once = _TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
+        self._monitor = GpuMonitor() if self._gpu else None
         self._lock = threading.Lock()
         self.effective = Effective(
             device_name=torch.cuda.get_device_name() if self._gpu else cpu_name(),
@@ -161,44 +166,57 @@ class Classifier:
     def classify(self, texts: Sequence[str]) -> Classification:
         """Classifies texts, in their order.
 
-        Tokenises all at once, orders them by length, and runs micro-batches under the token
-        budget. The device's work is finished when it returns.
+        Tokenises them, orders them by length, and runs micro-batches under the token budget. The
+        device's work is finished when it returns. On a GPU, texts are tokenised some thousand at a
+        time, while the GPU computes what came before: it is waited for only once.
         """
         if not texts:
             return Classification(self.label_names, [], [], _NO_WORK)
-        started = time.perf_counter_ns()
-        tokenized = self._tokenizer(texts)
-        tokens = tokenized.tokens
-        waiting = time.perf_counter_ns()
-        with self._lock:
-            locked = time.perf_counter_ns()
-            scores, parts = self._scores(tokens)
-            finished = time.perf_counter_ns()
+        step = self._texts_at_once or len(texts)
+        done = [self._start(texts[at : at + step]) for at in range(0, len(texts), step)]
+        finishing = time.perf_counter_ns()
+        scores = np.concatenate([one.scores_in_order() for one in done])
+        finished = time.perf_counter_ns()
+        parts = [part for one in done for part in one.parts]
+        lengths = np.concatenate([part.lengths for part in parts])
         stats = BatchStats(
             texts=len(texts),
-            tokens=len(tokens.ids),
+            tokens=sum(len(part.ids) for part in parts),
             padding=sum(self._network.padding(part) for part in parts),
-            truncated=tokenized.truncated,
+            truncated=sum(one.tokenized.truncated for one in done),
             micro_batches=len(parts),
-            tokenize_micro_secs=(waiting - started) // 1000,
-            wait_micro_secs=(locked - waiting) // 1000,
-            forward_micro_secs=(finished - locked) // 1000,
-            lengths=dict(Counter(tokens.lengths.tolist())),
+            tokenize_micro_secs=sum(one.tokenize_nano_secs for one in done) // 1000,
+            wait_micro_secs=sum(one.wait_nano_secs for one in done) // 1000,
+            forward_micro_secs=(sum(one.forward_nano_secs for one in done) + finished - finishing)
+            // 1000,
+            lengths=dict(Counter(lengths.tolist())),
             out_of_memory_retries=self._budget.take_retries(),
             lowered_batch_tokens=self._budget.lowered,
+            gpu=self._monitor.sample() if self._monitor else None,
         )
-        in_order = np.empty_like(scores)
-        in_order[tokenized.order] = scores
         return Classification(
             self.label_names,
             # Through float64: the rounded number is then the shortest that a reader can see.
-            in_order.astype(np.float64).round(_SCORE_DECIMALS).tolist(),
-            _winners(in_order),
+            scores.astype(np.float64).round(_SCORE_DECIMALS).tolist(),
+            _winners(scores),
             stats,
         )
 
-    def _scores(self, tokens: Tokens) -> tuple[np.ndarray, list[Tokens]]:
-        """The scores of each text, and the micro-batches that gave them."""
+    def _start(self, texts: Sequence[str]) -> "_Started":
+        """Tokenises texts and hands them to the device, which may still be computing then."""
+        started = time.perf_counter_ns()
+        tokenized = self._tokenizer(texts)
+        waiting = time.perf_counter_ns()
+        with self._lock:
+            locked = time.perf_counter_ns()
+            scores, parts = self._scores(tokenized.tokens)
+            handed_over = time.perf_counter_ns()
+        return _Started(
+            tokenized, scores, parts, waiting - started, locked - waiting, handed_over - locked
+        )
+
+    def _scores(self, tokens: Tokens) -> tuple[torch.Tensor, list[Tokens]]:
+        """The scores of each text, on the device, and the micro-batches that give them."""
         lengths = tokens.lengths.tolist()
 
         def logits_of(texts: list[int]) -> tuple[Tokens, torch.Tensor]:
@@ -216,8 +234,26 @@ class Classifier:
             )
             logits = torch.cat([logits for _, (_, logits) in done])
             scores = logits.sigmoid() if self._multi_label else logits.softmax(-1)
-            # The copy to the host waits for the device.
-            return scores.cpu().numpy(), [part for _, (part, _) in done]
+        return scores, [part for _, (part, _) in done]
+
+
+@dataclass(frozen=True)
+class _Started:
+    """Texts that the device has, and how long that took."""
+
+    tokenized: TokenizedTexts
+    scores: torch.Tensor
+    parts: list[Tokens]
+    tokenize_nano_secs: int
+    wait_nano_secs: int
+    forward_nano_secs: int
+
+    def scores_in_order(self) -> np.ndarray:
+        """The scores in the order of the texts; waits for the device."""
+        scores = self.scores.cpu().numpy()
+        in_order = np.empty_like(scores)
+        in_order[self.tokenized.order] = scores
+        return in_order
 
 
 def _label_names(config: Any, folder: ModelFolder) -> tuple[str, ...]:

@@ -145,6 +145,10 @@ def document(
         "stages": {
             name: beam.distribution(names.OWN_NAMESPACE, name).as_json() for name in names.STAGES
         },
+        "startup": {
+            name: beam.distribution(names.OWN_NAMESPACE, name).as_json() for name in names.STARTUP
+        },
+        "gpu": None,
         # The API keeps no minimum of what was decided where.
         "faults": {
             **{name: beam.own(name) for name in names.FAULTS},

@@ -8,7 +8,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -33,7 +33,10 @@ from runinference_metrics.records import (
 )
 from runinference_metrics.recovery import Recovered, check_answers, classify_batch
 from runinference_metrics.remote_model import local_folder
+from runinference_metrics.startup import Startup, is_first_load, process_age_milli_secs
 from runinference_metrics.timeouts import WatchedClassifier
+
+Value = TypeVar("Value")
 
 
 class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
@@ -70,6 +73,7 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
             UserError: it cannot be loaded, or does not classify.
         """
         load_times: deque[int] = deque()
+        before_load_milli_secs = process_age_milli_secs()
 
         def load() -> Classifier:
             started = self._clock.time_ns()
@@ -79,12 +83,17 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
 
         model: Any = WatchedClassifier(load, self._timeout_secs) if self._timeout_secs else load()
         _LOADED.note(model, load_times)
+        loaded = self._clock.time_ns()
         try:
             # Later it tells a broken model from a bad text; and warms the model up.
             check_answers(model.classify)
         except BrokenClassifier as error:
             got = f"{self._spec.model!r} in {model.effective.precision}: {error}"
             raise UserError("model", "a model that classifies texts", got) from error
+        if is_first_load():
+            first_pass_milli_secs = (self._clock.time_ns() - loaded) // 1_000_000
+            startup = Startup(before_load_milli_secs, load_times[0], first_pass_milli_secs)
+            _STARTED.note(model, deque([startup]))
         return model
 
     def load_classifier(self) -> Classifier:
@@ -122,6 +131,8 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         _report_faults(namespace, found)
         if self._progress_folder:
             _progress(self._progress_folder).add(len(batch))
+        startup = _STARTED.take(model)
+        _report_startup(startup)
         run = BatchRun(
             started // 1000,
             latency_micro_secs,
@@ -130,6 +141,7 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
             load_milli_secs,
             None if load_milli_secs is None else model.model_bytes,
             found.faults,
+            startup,
         )
         return [ClassifiedBatch(found.batch, found.classification, run, found.rejected)]
 
@@ -159,24 +171,26 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         return True
 
 
-class _LoadTimes:
-    """Load times that are still to be reported; forgotten with their model."""
+class _Pending(Generic[Value]):
+    """Values of a model that are still to be reported; forgotten with it."""
 
     def __init__(self) -> None:
-        self._pending: weakref.WeakKeyDictionary[Any, deque[int]] = weakref.WeakKeyDictionary()
+        self._pending: weakref.WeakKeyDictionary[Any, deque[Value]] = weakref.WeakKeyDictionary()
 
-    def note(self, model: Any, load_times: deque[int]) -> None:
-        self._pending[model] = load_times
+    def note(self, model: Any, values: deque[Value]) -> None:
+        self._pending[model] = values
 
-    def take(self, model: Any) -> int | None:
-        """The next load time, in ms; None when all were taken."""
+    def take(self, model: Any) -> Value | None:
+        """The next value; None when all were taken."""
         try:
             return self._pending[model].popleft()
         except (KeyError, IndexError):
             return None
 
 
-_LOADED = _LoadTimes()
+# Load times, in ms.
+_LOADED = _Pending[int]()
+_STARTED = _Pending[Startup]()
 _PROGRESS: dict[str, ProgressCount] = {}
 # Process numbers repeat from container to container and from machine to machine.
 _PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -201,6 +215,12 @@ def _report_stats(stats: BatchStats) -> None:
     Metrics.distribution(space, names.TOKENIZE).update(stats.tokenize_micro_secs)
     Metrics.distribution(space, names.WAIT).update(stats.wait_micro_secs)
     Metrics.distribution(space, names.FORWARD).update(stats.forward_micro_secs)
+
+
+def _report_startup(startup: Startup | None) -> None:
+    if startup:
+        for name, milli_secs in startup.by_name().items():
+            Metrics.distribution(names.OWN_NAMESPACE, name).update(milli_secs)
 
 
 def _report_faults(namespace: str, found: Recovered) -> None:

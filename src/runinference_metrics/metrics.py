@@ -100,6 +100,8 @@ def document(
             summary.tokens, summary.padding, summary.micro_batches, _of_counts(summary.lengths)
         ),
         "stages": {name: summary.distributions[name].as_json() for name in names.STAGES},
+        "startup": {name: summary.distributions[name].as_json() for name in names.STARTUP},
+        "gpu": _gpu(summary),
         "faults": {
             **{name: getattr(summary, name) for name in names.FAULTS},
             names.LOWEST_BATCH_TOKENS: summary.lowest_batch_tokens,
@@ -114,6 +116,20 @@ def document(
         ),
         **costs(resources, prices, summary.num_inferences),
     }  # fmt: skip
+
+
+def _gpu(summary: Summary) -> dict[str, Any] | None:
+    samples = summary.gpu_utilization.total()
+    if not samples:
+        return None
+    busy = sum(percent * times for percent, times in summary.gpu_utilization.items())
+    utilization = busy / samples / 100
+    return {
+        "samples": samples,
+        "utilization": utilization,
+        "waited_share": 1 - utilization,
+        "peak_memory_bytes": summary.gpu_peak_memory_bytes,
+    }
 
 
 def timestamp(micro_secs: int) -> str:

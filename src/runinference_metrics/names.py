@@ -33,3 +33,9 @@ OUT_OF_MEMORY_RETRIES = "out_of_memory_retries"
 FAULTS = (RECLASSIFICATIONS, TIMEOUTS, OUT_OF_MEMORY_RETRIES)
 # The token budget that was left of max_batch_tokens; in metrics.json alone.
 LOWEST_BATCH_TOKENS = "lowest_batch_tokens"
+
+# From a process's start to its first forward pass; with LOAD_LATENCY between the two.
+BEFORE_LOAD = "before_load_milli_secs"
+FIRST_PASS = "first_pass_milli_secs"
+TO_FIRST_PASS = "to_first_pass_milli_secs"
+STARTUP = (BEFORE_LOAD, FIRST_PASS, TO_FIRST_PASS)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from runinference_metrics.accelerators import accelerator
 from runinference_metrics.errors import FlagError, UserError
-from runinference_metrics.parameters import PARAMETERS
+from runinference_metrics.parameters import AUTO_BATCH_SIZES, PARAMETERS
 from runinference_metrics.values import AUTO
 
 
@@ -105,4 +105,9 @@ def parse(argv: Sequence[str]) -> tuple[Settings, list[str]]:
         if text is None:
             raise UserError(parameter.name, parameter.takes, "nothing: it is required")
         parsed[parameter.name] = parameter.value(text)
+    smallest, largest = AUTO_BATCH_SIZES[parsed["device"]]
+    parsed["max_batch_size"] = parsed["max_batch_size"] or max(
+        largest, parsed["min_batch_size"] or 0
+    )
+    parsed["min_batch_size"] = parsed["min_batch_size"] or min(smallest, parsed["max_batch_size"])
     return Settings(**parsed), rest

@@ -19,6 +19,9 @@ LARGEST_BATCH_SIZE = 65_536
 # The largest token budget that is useful on the GPUs of today (an H200 saturates far below it).
 LARGEST_BATCH_TOKENS = 4_194_304
 
+# What "auto" is, by device. On a CPU 512 sentences are seconds of work. A GPU computes thousands of
+# sentences at once, and is waited for once a batch.
+AUTO_BATCH_SIZES = {"CPU": (64, 512), "GPU": (1024, 8192)}
 # A day: whoever waits longer wants no limit.
 LONGEST_TIMEOUT_SECS = 86_400
 DEVICES = ("CPU", "GPU")
@@ -30,7 +33,6 @@ PLACEMENTS = ("all_workers", "inference_step")
 _GCS_PATTERNS = r"^\s*gs://[^,]+(,\s*gs://[^,]+)*,?\s*$"
 _GCS_FOLDER = r"^gs://[^\n\r]+$"
 _GCS_FILE = r"^(gs://[^\n\r]+)?$"
-_WHOLE_NUMBER = r"^[1-9][0-9]{0,6}$"
 _WHOLE_NUMBER_OR_AUTO = r"^(auto|[1-9][0-9]{0,6})$"
 _FIELD = r"^[^\n\r]+$"
 _FIELD_OR_NOTHING = r"^[^\n\r]*$"
@@ -131,25 +133,26 @@ PARAMETERS: tuple[Parameter, ...] = (
         "min_batch_size",
         "Smallest batch",
         "Batches with fewer texts than this are joined with the next ones before inference. "
-        "Raise it when the input is many small files.",
-        "64",
-        f"a whole number from 1 to {LARGEST_BATCH_SIZE}",
-        values.whole_number(LARGEST_BATCH_SIZE),
-        "NUMBER",
+        "Raise it when the input is many small files. auto chooses by device.",
+        AUTO,
+        f"auto or a whole number from 1 to {LARGEST_BATCH_SIZE}",
+        values.whole_number_or_auto(LARGEST_BATCH_SIZE),
+        "TEXT",
         BATCHES,
-        regex=_WHOLE_NUMBER,
+        regex=_WHOLE_NUMBER_OR_AUTO,
     ),
     Parameter(
         "max_batch_size",
         "Largest batch",
         "The most texts in one RunInference batch. A bigger batch sorts better by length and so "
-        "pads less, but takes more memory and repeats more work when a worker dies.",
-        "512",
-        f"a whole number from 1 to {LARGEST_BATCH_SIZE}",
-        values.whole_number(LARGEST_BATCH_SIZE),
-        "NUMBER",
+        "wastes less, but takes more memory and repeats more work when a worker dies. auto chooses "
+        "by device.",
+        AUTO,
+        f"auto or a whole number from 1 to {LARGEST_BATCH_SIZE}",
+        values.whole_number_or_auto(LARGEST_BATCH_SIZE),
+        "TEXT",
         BATCHES,
-        regex=_WHOLE_NUMBER,
+        regex=_WHOLE_NUMBER_OR_AUTO,
     ),
     Parameter(
         "max_batch_tokens",

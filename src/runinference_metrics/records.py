@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from runinference_metrics.faults import NO_FAULTS, Faults
+from runinference_metrics.startup import Startup
 
 
 def to_json(value: Any) -> bytes:
@@ -134,6 +135,19 @@ class RecordBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuSample:
+    """How busy a GPU was, as its driver counts it.
+
+    Args:
+        utilization_percent: the share of the driver's last sample period in which it computed.
+        peak_memory_bytes: the most memory that this process has had on it.
+    """
+
+    utilization_percent: int
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchStats:
     """What one batch took.
 
@@ -149,6 +163,7 @@ class BatchStats:
         lengths: how many texts have how many tokens.
         out_of_memory_retries: micro-batches that did not fit the device's memory.
         lowered_batch_tokens: the token budget, once it had to be lowered; else None.
+        gpu: how busy the GPU was lately; None on a CPU, and when it was asked a moment ago.
     """
 
     texts: int
@@ -162,6 +177,7 @@ class BatchStats:
     lengths: dict[int, int]
     out_of_memory_retries: int = 0
     lowered_batch_tokens: int | None = None
+    gpu: GpuSample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +249,7 @@ class BatchRun:
         load_milli_secs: loading the model, on the first batch after it; else None.
         model_bytes: what the model occupies, likewise.
         faults: what went wrong on the way.
+        startup: the process's start, on its first batch; else None.
     """
 
     started_micro_secs: int
@@ -242,6 +259,7 @@ class BatchRun:
     load_milli_secs: int | None = None
     model_bytes: int | None = None
     faults: Faults = NO_FAULTS
+    startup: Startup | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,4 +108,5 @@ def _added(stats: Sequence[BatchStats]) -> BatchStats:
         lengths=dict(lengths),
         out_of_memory_retries=sum(one.out_of_memory_retries for one in stats),
         lowered_batch_tokens=min(lowered, default=None),
+        gpu=next((one.gpu for one in stats if one.gpu), None),
     )

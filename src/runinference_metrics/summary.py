@@ -10,7 +10,15 @@ import apache_beam as beam
 from runinference_metrics import names
 from runinference_metrics.distribution import Distribution
 from runinference_metrics.faults import Faults
-from runinference_metrics.records import BatchRun, BatchStats, ClassifiedBatch, Machine, Worker
+from runinference_metrics.records import (
+    BatchRun,
+    BatchStats,
+    ClassifiedBatch,
+    GpuSample,
+    Machine,
+    Worker,
+)
+from runinference_metrics.startup import Startup
 from runinference_metrics.timeline import Timeline
 
 # A row a process; further processes share one row. Dataflow allows some 4,000 machines with many
@@ -134,8 +142,12 @@ class Summary:
         self.lowest_batch_tokens: int | None = None
         self.lengths: Counter[int] = Counter()
         self.distributions = {
-            name: Distribution() for name in (*names.BEAM_DISTRIBUTIONS, *names.STAGES)
+            name: Distribution()
+            for name in (*names.BEAM_DISTRIBUTIONS, *names.STAGES, *names.STARTUP)
         }
+        # How often a GPU was seen so busy, by percent.
+        self.gpu_utilization: Counter[int] = Counter()
+        self.gpu_peak_memory_bytes = 0
         self.timeline = Timeline()
         self.effective: set[Any] = set()
         self.machines: dict[str, Machine] = {}
@@ -169,6 +181,8 @@ class Summary:
         self._span(run.started_micro_secs, run.started_micro_secs + run.latency_micro_secs)
         self.effective.add(run.worker.effective)
         self.machines[run.worker.machine.host] = run.worker.machine
+        self._add_startup(run.startup)
+        self._add_gpu(stats.gpu)
         for name, load in (
             (names.LOAD_LATENCY, run.load_milli_secs), (names.MODEL_BYTES, run.model_bytes)
         ):  # fmt: skip
@@ -208,6 +222,15 @@ class Summary:
         self._add_worker(run.worker, totals)
         self._limit_workers()
 
+    def _add_startup(self, startup: Startup | None) -> None:
+        for name, milli_secs in startup.by_name().items() if startup else ():
+            self.distributions[name].add(milli_secs)
+
+    def _add_gpu(self, gpu: GpuSample | None) -> None:
+        if gpu:
+            self.gpu_utilization[gpu.utilization_percent] += 1
+            self.gpu_peak_memory_bytes = max(self.gpu_peak_memory_bytes, gpu.peak_memory_bytes)
+
     def _add_faults(self, faults: Faults, stats: BatchStats) -> None:
         self.failed_batches += faults.failed_batches
         self.reclassifications += faults.reclassifications
@@ -244,9 +267,10 @@ class Summary:
             "truncated", "micro_batches", "failed_batches", *names.FAULTS,
         ):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("dead_letters", "labels", "score_units", "lengths"):
+        for name in ("dead_letters", "labels", "score_units", "lengths", "gpu_utilization"):
             getattr(self, name).update(getattr(other, name))
         self._lowest(other.lowest_batch_tokens)
+        self.gpu_peak_memory_bytes = max(self.gpu_peak_memory_bytes, other.gpu_peak_memory_bytes)
         self.fingerprint = (self.fingerprint + other.fingerprint) % 2**64
         for name, values in other.distributions.items():
             self.distributions[name].merge(values)

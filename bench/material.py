@@ -1,0 +1,90 @@
+"""What every benchmark works on: generated texts, and a model of DistilBERT's size."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, DistilBertConfig, DistilBertForSequenceClassification
+
+ROOT = Path(__file__).parent.parent
+# Where the peers that are no dependencies of the project are installed, see requirements.txt.
+PEERS = ROOT / "build" / "peers"
+SEED = 5
+# SST-2's development sentences have 19 words in the mean, 2 at least and 47 at most.
+SHORTEST, LONGEST, COMMONEST = 2, 47, 10
+
+
+def make_texts(count: int) -> list[str]:
+    """Sentences of SST-2's lengths, of words of the samples that are one token each.
+
+    The model's vocabulary is small, and longer words would be many tokens; SST-2's sentences have
+    23 tokens in the mean with DistilBERT's own vocabulary, and so have these.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "models" / "demo")
+    words = sorted(set((ROOT / "samples" / "films.txt").read_text().split()))
+    words = [word for word in words if len(tokenizer.tokenize(word)) == 1]
+    rng = random.Random(SEED)
+    return [
+        " ".join(rng.choices(words, k=round(1.07 * rng.triangular(SHORTEST, LONGEST, COMMONEST))))
+        for _ in range(count)
+    ]
+
+
+def write_texts(path: Path, texts: list[str]) -> Path:
+    """A text file of them."""
+    path.write_text("".join(f"{text}\n" for text in texts))
+    return path
+
+
+def make_model(folder: Path) -> Path:
+    """Writes a model of DistilBERT's size with random weights into `folder`."""
+    torch.manual_seed(SEED)
+    model = DistilBertForSequenceClassification(
+        DistilBertConfig(id2label={0: "NEGATIVE", 1: "POSITIVE"})
+    ).eval()
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "models" / "demo")
+    with torch.inference_mode():
+        batch = tokenizer(make_texts(64), return_tensors="pt", padding=True)
+        logits = model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    with torch.no_grad():
+        # A fresh head answers about the same to everything. Spread like a trained one's, the
+        # answers show whether two programs compute the same.
+        spread = 2 / (logits[:, 1] - logits[:, 0]).std()
+        model.classifier.weight.mul_(spread)
+        model.classifier.bias.copy_(-spread * logits.mean(0))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    # What Beam's example wants.
+    torch.save(model.state_dict(), folder / "state_dict.pt")
+    return folder
+
+
+def process_secs(command: list[str]) -> float:
+    """The wall time of a whole process; fails with its output when it fails."""
+    started = time.perf_counter()
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return time.perf_counter() - started
+
+
+def fresh(folder: Path) -> Path:
+    """The folder, empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def write_json(name: str, content: object) -> Path:
+    """Writes a benchmark's result."""
+    path = ROOT / "bench" / "out" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n")
+    return path
