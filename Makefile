@@ -32,7 +32,7 @@ ACCELERATOR ?= nvidia-l4
 need = @test -n '$($(1))' || { echo "error: $(1) is missing: $(2). As in: make $@ $(1)=$(3)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-container lint bench demo-model metadata clean \
+.PHONY: help run test test-container lint bench profile demo-model metadata clean \
 	model image image-cpu run-image push template launch
 
 help: ## list the targets
@@ -61,8 +61,14 @@ lint: $(VENV)/ready-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/ready ## compare with Beam's own example, side by side (about 10 minutes)
-	$(BIN)/python bench/against_beam_example.py $(ARGS)
+bench: $(VENV)/ready build/peers/ready ## compare with every peer, side by side (about 15 minutes)
+	$(BIN)/python -W ignore bench/against_peers.py $(ARGS)
+	$(BIN)/python -W ignore bench/beam_share.py
+	$(BIN)/python -W ignore bench/startup.py
+	$(BIN)/python -W ignore bench/on_gpu.py
+
+profile: $(VENV)/ready ## show where the classifier's time goes; ARGS='--precision=int8'
+	$(BIN)/python -W ignore bench/profile_run.py $(ARGS)
 
 demo-model: $(VENV)/ready ## train models/demo again: make demo-model DATA=folder-with-sst2
 	@test -n '$(DATA)' || { echo "DATA is missing: the folder with train_phrases.tsv and dev.tsv"; exit 2; }
@@ -118,6 +124,11 @@ launch: ## launch TEMPLATE in REGION on DEVICE, from INPUT to OUTPUT; ARGS are f
 
 clean: ## remove the environment and the results
 	rm -rf $(VENV) out
+
+build/peers/ready: bench/requirements.txt | $(VENV)/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target build/peers -r bench/requirements.txt
+	@touch $@
 
 $(VENV)/python-ok:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; \

@@ -52,6 +52,14 @@ def attention_for(heads: Heads, like: torch.Tensor) -> Attention:
     return padded(heads)
 
 
+def to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    """An array on the device; to a GPU without waiting, from memory that it can fetch from."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def by_equal_lengths(heads: Heads) -> Attention:
     """Texts of one length, neighbours since they are sorted, are attended to together, in place.
 
@@ -93,10 +101,7 @@ def padded(heads: Heads) -> Attention:
 
         def attend(qkv: torch.Tensor) -> torch.Tensor:
             if not ready:
-                ready.extend(
-                    torch.from_numpy(one).to(qkv.device, non_blocking=True)
-                    for one in (places, mask[:, None, None, :])
-                )
+                ready.extend(to_device(one, qkv.device) for one in (places, mask[:, None, None, :]))
             where, allowed = ready
             filled = qkv.new_zeros(texts * longest, qkv.shape[1])
             filled[where] = qkv[: len(where)]
@@ -124,7 +129,7 @@ def varlen(heads: Heads) -> Attention:
 
         def attend(qkv: torch.Tensor) -> torch.Tensor:
             if not ready:
-                ready.append(torch.from_numpy(edges).to(qkv.device, non_blocking=True))
+                ready.append(to_device(edges, qkv.device))
             query, key, value = qkv.view(len(qkv), 3, heads.count, heads.width).unbind(1)
             attended: Any = varlen_attn(query, key, value, ready[0], ready[0], longest, longest)
             return attended.reshape(len(qkv), -1)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from runinference_metrics.attention import Heads, attention_for
+from runinference_metrics.attention import Heads, attention_for, to_device
 from runinference_metrics.linears import Linear, linear
 from runinference_metrics.tokens import Tokens
 
@@ -146,14 +146,6 @@ class PackedEncoder:
 
     def _on_device(self, array: np.ndarray) -> torch.Tensor:
         return to_device(array, self.device)
-
-
-def to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
-    """An array on the device; to a GPU without waiting, from memory that it can fetch from."""
-    tensor = torch.from_numpy(array)
-    if device.type == "cpu":
-        return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def packed_encoder(model: Any, int8: bool = False) -> PackedEncoder | None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from runinference_metrics.encoder import to_device
+from runinference_metrics.attention import to_device
 from runinference_metrics.linears import Linear, linear
 from runinference_metrics.tokens import Tokenizer, Tokens
 

@@ -2,20 +2,58 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from conftest import DEMO_MODEL, make_model
+from runinference_metrics.attention import Heads, by_equal_lengths, padded, varlen
 from runinference_metrics.classifier import ClassifierSpec
+from runinference_metrics.tokens import Tokens
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no usable CUDA GPU here")
 
 
-def test_the_gpu_says_what_the_cpu_says(distilbert: Path, sentences: list[str]) -> None:
-    cpu = ClassifierSpec(str(distilbert), precision="float32").load().classify(sentences)
-    gpu = ClassifierSpec(str(distilbert), "GPU", "float32").load().classify(sentences)
+@pytest.mark.parametrize("architecture", ["distilbert", "bert", "roberta", "electra"])
+def test_the_gpu_says_what_the_cpu_says(
+    tmp_path: Path, sentences: list[str], architecture: str
+) -> None:
+    model = str(make_model(tmp_path / "m", architecture))
+    cpu = ClassifierSpec(model, precision="float32").load().classify(sentences)
+    gpu = ClassifierSpec(model, "GPU", "float32").load().classify(sentences)
     assert gpu.winners == cpu.winners
     for left, right in zip(gpu.scores, cpu.scores, strict=True):
         assert left == pytest.approx(right, abs=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["auto", "float16"])
+def test_fewer_bits_keep_the_labels(precision: str, sentences: list[str]) -> None:
+    exact = ClassifierSpec(str(DEMO_MODEL), precision="float32").load().classify(sentences)
+    rounded = ClassifierSpec(str(DEMO_MODEL), "GPU", precision).load().classify(sentences)
+    equal = sum(a == b for a, b in zip(exact.winners, rounded.winners, strict=True))
+    assert equal >= 0.99 * len(sentences)
+
+
+def test_steps_that_overlap_are_the_same_texts(distilbert: Path, sentences: list[str]) -> None:
+    classifier = ClassifierSpec(str(distilbert), "GPU", "float32").load()
+    whole = classifier.classify(sentences)
+    classifier._texts_at_once = 20
+    assert np.allclose(classifier.classify(sentences).scores, whole.scores, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_attentions_agree(dtype: torch.dtype) -> None:
+    heads = Heads(4, 64)
+    lengths = np.array([40, 40, 17, 5, 1])
+    tokens = Tokens(np.zeros(lengths.sum(), np.int64), lengths)
+    exact = torch.randn(int(lengths.sum()) + 3, 3 * 256)
+    expected = by_equal_lengths(heads)(tokens, 3)(exact)[: lengths.sum()]
+    kinds = [padded]
+    if torch.cuda.get_device_capability() >= (8, 0):
+        kinds.append(varlen)
+    for kind in kinds:
+        found = kind(heads)(tokens, 3)(exact.to("cuda", dtype)).float().cpu()[: lengths.sum()]
+        assert (found - expected).abs().max() < 0.05
 
 
 def test_the_model_occupies_device_memory(distilbert: Path) -> None:
@@ -25,3 +63,10 @@ def test_the_model_occupies_device_memory(distilbert: Path) -> None:
     assert classifier.model_bytes <= grown <= classifier.model_bytes + 1_000_000
     assert classifier.effective.device_name == torch.cuda.get_device_name()
     assert classifier.effective.precision in ("bfloat16", "float16")
+
+
+def test_the_gpu_is_sampled(distilbert: Path) -> None:
+    stats = ClassifierSpec(str(distilbert), "GPU").load().classify(["good film"]).stats
+    assert stats.gpu is not None
+    assert 0 <= stats.gpu.utilization_percent <= 100
+    assert stats.gpu.peak_memory_bytes > 0
