@@ -140,9 +140,9 @@ def _raise_plainly(error: Exception) -> NoReturn:
         raise RunFailed(re.sub(r" \[while running .*", "", failed[-1])) from error
     if "Channel closed prematurely" in text:
         raise RunFailed(
-            "A worker process died in the middle of its work. Was it killed, or is there too "
-            "little memory for so many (--direct_num_workers)? This runner does not replace it: "
-            "run again."
+            "The run failed: a worker process died in the middle of its work. Was it killed, or is "
+            "there too little memory for so many (--direct_num_workers)? This runner does not "
+            "replace it: run again."
         ) from error
     _LOG.error("The pipeline failed.", exc_info=error)
     lines = [line for line in text.splitlines() if line.strip()]
