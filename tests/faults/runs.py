@@ -11,7 +11,8 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from fakes_for_tests import FakeHandler, FaultPlan
-from runinference_metrics import options, pipeline
+from runinference_metrics import names, options, pipeline
+from runinference_metrics.beam_metrics import BeamMetrics
 from runinference_metrics.files import FileRange
 from runinference_metrics.inference import ClassifierHandler
 from runinference_metrics.reading import RowFields, rows
@@ -61,8 +62,22 @@ def run(
     pipeline.build(
         built, pipeline.Plan(settings, list(settings.input), handler, spread, facts, None)
     )
-    built.run().wait_until_finish()
-    return read(output)
+    result = built.run()
+    result.wait_until_finish()
+    found = read(output)
+    _check_beams(found.metrics, BeamMetrics.of_result(result))
+    return found
+
+
+def _check_beams(ours: dict[str, Any], beams: BeamMetrics) -> None:
+    """Holds metrics.json equal to the metrics that Beam kept of the same run."""
+    for name in (names.NUM_INFERENCES, names.FAILED_BATCHES):
+        assert ours["runinference"][name] == beams.counter(names.BEAM_NAMESPACE, name), name
+    for name in names.BEAM_DISTRIBUTIONS:
+        theirs = beams.distribution(names.BEAM_NAMESPACE, name).as_json()
+        assert {part: ours["runinference"][name][part] for part in theirs} == theirs, name
+    for name in names.FAULTS:
+        assert ours["faults"][name] == beams.own(name), name
 
 
 def read(output: str) -> Outputs:
