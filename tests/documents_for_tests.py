@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 from runinference_metrics import metrics
+from runinference_metrics.faults import NO_FAULTS, Faults
 from runinference_metrics.prices import Prices
 from runinference_metrics.records import BatchRun, BatchStats, Effective, Machine, Worker
 from runinference_metrics.summary import BatchMeasured, Began, DeadLettered, RowsRead, Summary
@@ -49,12 +50,15 @@ def make_batch(rng: random.Random, texts: int | None = None, workers: int = 3) -
         make_worker(rng.randrange(workers)),
         rng.randint(100, 9000) if first else None,
         rng.randint(1, 10**9) if first else None,
+        Faults(1, rng.randint(1, 40), rng.randint(0, 2)) if rng.random() < 0.1 else NO_FAULTS,
     )
+    full = rng.random() < 0.1
     stats = BatchStats(
         texts=texts, tokens=sum(length * n for length, n in lengths.items()),
         padding=rng.randint(0, 500), truncated=rng.randint(0, texts), micro_batches=3,
         tokenize_micro_secs=tokenize, wait_micro_secs=wait, forward_micro_secs=forward,
-        lengths=lengths,
+        lengths=lengths, out_of_memory_retries=2 * full,
+        lowered_batch_tokens=rng.randint(1, 999) if full else None,
     )  # fmt: skip
     labels = {name: n for name, n in (("GOOD", good), ("BAD", texts - good)) if n}
     scores = {name: n * rng.randint(500_000, 1_000_000) for name, n in labels.items()}

@@ -46,3 +46,15 @@ def test_the_table_shows_cost_and_advice(capsys: pytest.CaptureFixture[str]) -> 
     assert "cost of a million texts" in out
     assert "Raise min_batch_size (now 64)" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_table_shows_faults_where_there_were_any(capsys: pytest.CaptureFixture[str]) -> None:
+    document = make_document()
+    print_table(document, "out")
+    assert "Faults" not in capsys.readouterr().out
+    document["faults"]["out_of_memory_retries"] = 4711
+    document["runinference"]["failed_batches_counter"] = 17
+    print_table(document, "out")
+    out = capsys.readouterr().out
+    assert "Faults that were overcome" in out
+    assert "4,711" in out

@@ -112,6 +112,26 @@ def test_advice_says_what_to_change() -> None:
     assert "more CPU" in changes(stages)
 
 
+def test_faults_are_shown_and_advised_on() -> None:
+    document = make_document(batches=9, texts=512)
+    for name in ("reclassifications", "timeouts", "out_of_memory_retries"):
+        document["faults"][name] = 0
+    document["faults"]["lowest_batch_tokens"] = None
+    document["runinference"]["failed_batches_counter"] = 0
+    assert "Faults that were overcome" not in report_html.render(document)
+    assert "max_batch_tokens" not in changes(document)
+    assert "inference_timeout_secs" not in changes(document)
+    document["faults"] |= {
+        "reclassifications": 1234, "out_of_memory_retries": 7, "lowest_batch_tokens": 511,
+        "timeouts": 3,
+    }  # fmt: skip
+    found = Tags(report_html.render(document)).text
+    assert "Faults that were overcome" in found
+    assert "1,234" in found
+    assert "Lower max_batch_tokens (now 1,024) to 511." in changes(document)
+    assert "Raise inference_timeout_secs (now 0)" in changes(document)
+
+
 def test_figures_read_well() -> None:
     assert [duration(one) for one in (None, 0.0000005, 0.0123, 1.5, 90, 600, 9000)] == [
         "-", "0.5 µs", "12.3 ms", "1.5 s", "90 s", "10.0 min", "2.5 h",

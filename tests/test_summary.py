@@ -97,6 +97,15 @@ def test_the_summary_is_that_of_every_batch(batches: int) -> None:
     assert found["tokens"]["real"] == sum(one.stats.tokens for one in trace)
     assert found["tokens"]["padding"] == sum(one.stats.padding for one in trace)
     assert found["records"]["truncated"] == sum(one.stats.truncated for one in trace)
+    failed = [one.run.faults for one in trace]
+    assert beam["failed_batches_counter"] == sum(one.failed_batches for one in failed)
+    lowered = [one.stats.lowered_batch_tokens for one in trace]
+    assert found["faults"] == {
+        "reclassifications": sum(one.reclassifications for one in failed),
+        "timeouts": sum(one.timeouts for one in failed),
+        "out_of_memory_retries": sum(one.stats.out_of_memory_retries for one in trace),
+        "lowest_batch_tokens": min((one for one in lowered if one is not None), default=None),
+    }
     labels = Counter(dict.fromkeys(("GOOD", "BAD"), 0))
     for one in trace:
         labels.update(one.labels)

@@ -5,6 +5,7 @@ import platform
 import re
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -130,7 +131,8 @@ def _finish(built: beam.Pipeline) -> None:
 
 def _raise_plainly(error: Exception) -> NoReturn:
     """Turns what came back from a worker, a traceback in a string, into one line."""
-    text = str(error)
+    # With its type: an error of this process comes as it is, one of another as the text of one.
+    text = "".join(traceback.format_exception_only(error))
     wrong = re.findall(r"errors\.UserError: --(\S+) takes (.*); got (.*)", text)
     if wrong:
         flag, takes, got = wrong[-1]
@@ -140,12 +142,12 @@ def _raise_plainly(error: Exception) -> NoReturn:
         raise RunFailed(re.sub(r" \[while running .*", "", failed[-1])) from error
     if "Channel closed prematurely" in text:
         raise RunFailed(
-            "A worker process died in the middle of its work. Was it killed, or is there too "
-            "little memory for so many (--direct_num_workers)? This runner does not replace it: "
-            "run again."
+            "The run failed: a worker process died in the middle of its work. Was it killed, or is "
+            "there too little memory for so many (--direct_num_workers)? This runner does not "
+            "replace it: run again."
         ) from error
     _LOG.error("The pipeline failed.", exc_info=error)
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in str(error).splitlines() if line.strip()]
     raise RunFailed(f"The run failed: {lines[-1].strip() if lines else type(error).__name__}") \
         from error  # fmt: skip
 

@@ -70,3 +70,20 @@ def test_the_gpu_is_sampled(distilbert: Path) -> None:
     assert stats.gpu is not None
     assert 0 <= stats.gpu.utilization_percent <= 100
     assert stats.gpu.peak_memory_bytes > 0
+
+
+def test_a_full_device_costs_no_text() -> None:
+    spec = ClassifierSpec(str(DEMO_MODEL), "GPU", "float32", max_batch_tokens=4_194_304)
+    texts = ["a fine film, and a long one " * 80] * 20_000
+    classifier = spec.load()
+    total = torch.cuda.get_device_properties(0).total_memory
+    # So that one forward pass over 2,048 texts of 512 tokens cannot have what it needs.
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 2**30) / total)
+    try:
+        found = classifier.classify(texts)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert found.stats.out_of_memory_retries > 0
+    assert found.stats.lowered_batch_tokens
+    assert len(set(found.winners)) == 1
+    assert len(found.winners) == len(texts)
