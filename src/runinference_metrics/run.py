@@ -2,14 +2,12 @@
 
 import logging
 import platform
-import re
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
@@ -29,12 +27,12 @@ from runinference_metrics import (
 )
 from runinference_metrics.classifier import check_device
 from runinference_metrics.errors import FlagError, RunFailed, UserError
+from runinference_metrics.failures import raise_plainly
 from runinference_metrics.inference import ClassifierHandler, spec_of
 from runinference_metrics.options import Settings
 from runinference_metrics.prices import Prices
 from runinference_metrics.progress import shown
-
-_LOG = logging.getLogger(__name__)
+from runinference_metrics.redaction import RedactingFormatter
 
 
 def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
@@ -51,7 +49,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     beam_options = beam_flags.parse(beam_arguments)
     local = workers.is_local(beam_options)
     _log_levels(local)
-    patterns = checks.input_patterns(settings.input)
+    patterns = checks.input_patterns(settings.input, settings.output)
     old = checks.check_output(settings)
     checks.check_model(settings)
     _prices(settings)
@@ -59,8 +57,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         # Elsewhere the GPU is the workers', not the launcher's.
         check_device(settings.device)
     checks.make_folder(settings.output)
-    if old:
-        FileSystems.delete(old)
+    checks.remove(old)
     if local:
         _run_here(settings, patterns, beam_options)
     else:
@@ -68,7 +65,9 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
 
 
 def _log_levels(local: bool) -> None:
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     if local:
         # Beam warns, on the root logger too, about how it runs itself at every local start; and
         # what it logs of a failure comes back to this program as an exception anyway.
@@ -123,20 +122,7 @@ def _finish(built: beam.Pipeline) -> None:
     try:
         built.run().wait_until_finish()
     except Exception as error:
-        _raise_plainly(error)
-
-
-def _raise_plainly(error: Exception) -> NoReturn:
-    """Turns what came back from a worker, a traceback in a string, into one line."""
-    text = str(error)
-    wrong = re.findall(r"errors\.UserError: --(\S+) takes (.*); got (.*)", text)
-    if wrong:
-        flag, takes, got = wrong[-1]
-        raise UserError(flag, takes, re.sub(r" \[while running .*", "", got)) from error
-    _LOG.error("The pipeline failed.", exc_info=error)
-    lines = [line for line in text.splitlines() if line.strip()]
-    raise RunFailed(f"The run failed: {lines[-1].strip() if lines else type(error).__name__}") \
-        from error  # fmt: skip
+        raise_plainly(error)
 
 
 def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:

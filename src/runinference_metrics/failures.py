@@ -1,0 +1,58 @@
+"""What went wrong in a pipeline, in one line, from what a worker sent back."""
+
+import builtins
+import logging
+import re
+from typing import NoReturn
+
+from runinference_metrics.errors import RunFailed, UserError
+
+_LOG = logging.getLogger(__name__)
+
+# The steps of the pipeline by their first names, as an engineer would say it.
+_DOING = {
+    "Read": "reading the input",
+    "Classify": "classifying",
+    "Predictions": "writing predictions",
+    "Dead letters": "writing dead letters",
+    "Summary": "writing metrics.json and report.html",
+}
+# Errors of disks, buckets and networks. They say all there is to say: where in Beam's code they
+# arose helps nobody.
+_SYSTEM_ERRORS = "|".join([
+    *(name for name, one in vars(builtins).items()
+      if isinstance(one, type) and issubclass(one, OSError)),
+    # How Beam's sink says that shards could not be renamed.
+    "Exception(?=: Encountered exceptions in finalize_write)",
+    "BeamIOError", "google.api_core.exceptions.[A-Za-z]+", "requests.exceptions.[A-Za-z]+",
+])  # fmt: skip
+_STEP = r"(?: \[while running '(?P<step>[^']*)'\])?\s*$"
+_USER_ERROR = re.compile(r"errors\.UserError: --(\S+) takes (.*); got (.*?)" + _STEP, re.MULTILINE)
+_RUN_FAILED = re.compile(r"errors\.RunFailed: (.*?)" + _STEP, re.MULTILINE)
+_SYSTEM_ERROR = re.compile(
+    rf"(?:^|[\s.])(?P<name>{_SYSTEM_ERRORS}): (?P<message>.*?){_STEP}", re.MULTILINE
+)
+
+
+def raise_plainly(error: Exception) -> NoReturn:
+    """Turns what came back from a worker, a traceback in a string, into one line.
+
+    Raises:
+        UserError: the user's input was the cause.
+        RunFailed: anything else. If the cause is not known, the traceback is logged too.
+    """
+    # An error that is no string of a worker's has its type outside of its text.
+    text = f"{type(error).__module__}.{type(error).__name__}: {error}"
+    if wrong := list(_USER_ERROR.finditer(text)):
+        raise UserError(*wrong[-1].group(1, 2, 3)) from error
+    if failed := list(_RUN_FAILED.finditer(text)):
+        raise RunFailed(failed[-1].group(1)) from error
+    if system := list(_SYSTEM_ERROR.finditer(text)):
+        name, message, step = system[-1].group("name", "message", "step")
+        doing = _DOING.get((step or "").split("/")[0])
+        when = f" while {doing}" if doing else ""
+        raise RunFailed(f"The run failed{when}: {message} ({name.split('.')[-1]})") from error
+    _LOG.error("The pipeline failed.", exc_info=error)
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    cause = lines[-1].strip() if lines else type(error).__name__
+    raise RunFailed(f"The run failed: {cause}") from error
