@@ -103,7 +103,7 @@ def ranges(path: str, size_bytes: int, range_bytes: int = RANGE_BYTES) -> Iterat
 def lines_of(part: FileRange, codec: str, stream: BinaryIO) -> "Lines":
     """The lines of a range of an opened file; reading them may raise CorruptFile, OSError."""
     chunks = decompressed(stream, codec) if codec else _plain(stream, part)
-    return Lines(chunks, part.first_line)
+    return Lines(chunks, part.first_line, MAX_ROW_BYTES)
 
 
 def _plain(stream: BinaryIO, part: FileRange) -> Iterator[bytes]:
@@ -136,9 +136,7 @@ class Lines:
         max_bytes: the limit.
     """
 
-    def __init__(
-        self, chunks: Iterable[bytes], first_line: int = 1, max_bytes: int = MAX_ROW_BYTES
-    ) -> None:
+    def __init__(self, chunks: Iterable[bytes], first_line: int, max_bytes: int) -> None:
         self._chunks = chunks
         self._at_start = first_line == 1
         self._max_bytes = max_bytes

@@ -142,7 +142,7 @@ def _listed(names: list[str], total: int) -> str:
 
 def _lines(path: str) -> Iterator[tuple[int, bytes]]:
     with open_raw(path) as stream:
-        lines = Lines(iter(lambda: stream.read(_CHUNK_BYTES), b""), max_bytes=_MAX_LINE_BYTES)
+        lines = Lines(iter(lambda: stream.read(_CHUNK_BYTES), b""), 1, _MAX_LINE_BYTES)
         for line in lines:
             yield lines.number, line
 
