@@ -60,9 +60,12 @@ def without_secrets(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "run": redact_values(document["run"])}
 
 
-class RedactingFormatter(logging.Formatter):
-    """Formats as usual, tracebacks included, then takes out secrets."""
+class RedactingFilter(logging.Filter):
+    """Takes secrets out of what a handler is about to write, tracebacks included."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
-        return redact(super().format(record))
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Changes the record; lets every one pass."""
+        record.msg, record.args = redact(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+        return True

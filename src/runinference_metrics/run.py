@@ -13,7 +13,6 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     StandardOptions,
 )
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from runinference_metrics import __version__ as version
 from runinference_metrics import (
@@ -29,10 +28,11 @@ from runinference_metrics.classifier import check_device
 from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.failures import raise_plainly
 from runinference_metrics.inference import ClassifierHandler, spec_of
+from runinference_metrics.local_runner import LocalRunner
 from runinference_metrics.options import Settings
 from runinference_metrics.prices import Prices
 from runinference_metrics.progress import shown
-from runinference_metrics.redaction import RedactingFormatter
+from runinference_metrics.redaction import RedactingFilter
 
 
 def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
@@ -65,9 +65,9 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
 
 
 def _log_levels(local: bool) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RedactingFilter())
     if local:
         # Beam warns, on the root logger too, about how it runs itself at every local start; and
         # what it logs of a failure comes back to this program as an exception anyway.
@@ -86,13 +86,14 @@ def _run_here(settings: Settings, patterns: list[str], beam_options: PipelineOpt
         )
         spread = workers.local_workers(beam_options) > 1
         # DirectRunner would first try to download another runner from the internet.
-        built = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
+        runner = LocalRunner(progress_folder)
+        built = beam.Pipeline(runner=runner, options=beam_options)
         facts = _facts(settings, beam_options, "DirectRunner")
         pipeline.build(
             built, pipeline.Plan(settings, patterns, handler, spread, facts, _prices(settings))
         )
         with shown(progress_folder):
-            _finish(built)
+            _finish(built, runner)
     document = documents.read(settings.output)
     report.print_table(document, settings.output)
 
@@ -118,11 +119,11 @@ def _prices(settings: Settings) -> Prices | None:
     return prices
 
 
-def _finish(built: beam.Pipeline) -> None:
+def _finish(built: beam.Pipeline, runner: LocalRunner) -> None:
     try:
         built.run().wait_until_finish()
     except Exception as error:
-        raise_plainly(error)
+        raise_plainly(error, runner.said())
 
 
 def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:

@@ -4,10 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from files_for_tests import COMPRESS
 
 from conftest import ROOT
-from files_for_tests import COMPRESS
 
 # Reads files; prints for each how many rows there were and how many were dead letters for their
 # length; at last, by how many MiB the process's peak memory grew.
@@ -27,7 +26,7 @@ for path in sys.argv[1:]:
     print(count, long)
 print(peak() - before)
 """
-# Some chunks of 1 MiB and a row of 4 MiB, each a few times, as bytes and as text; and zstd's window.
+# Some chunks of 1 MiB and a row of 4 MiB, each a few times, as bytes and as text.
 BOUND_MIB = 64
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from unittest import mock
 
 import apache_beam as beam
+from files_for_tests import COMPRESS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from files_for_tests import COMPRESS
 from runinference_metrics import files, pipeline, reading
 from runinference_metrics.files import FileRange
 from runinference_metrics.reading import RowFields
@@ -28,7 +28,9 @@ LIMITS = {"row": 40, "text": 20, "batch": 60}
 
 TEXT = st.one_of(
     st.text(max_size=30),
-    st.sampled_from(["", " ", '"', ",", "\n", "\r\n", "\ufeff", "\x00", "\ud800", "NaN", "[" * 150]),
+    st.sampled_from(
+        ["", " ", '"', ",", "\n", "\r\n", "\ufeff", "\x00", "\ud800", "NaN", "[" * 150]
+    ),
 )
 
 

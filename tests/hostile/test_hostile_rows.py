@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from files_for_tests import BLANK, COMPRESS, FILES, Dead, Outcome
+
 from runinference_metrics import files, reading
 from runinference_metrics.files import FileRange, ranges
 from runinference_metrics.reading import RowFields, rows
-from runinference_metrics.records import Record, Rejected, RecordBatch
+from runinference_metrics.records import Record, RecordBatch, Rejected
 
 
 def outcome(row: Any) -> Outcome:
@@ -18,8 +18,11 @@ def outcome(row: Any) -> Outcome:
     return Dead(row.reason) if isinstance(row, Rejected) else BLANK
 
 
-def read(path: Path, fields: RowFields = RowFields("text", "", ("*",))) -> list[Any]:
-    return [row for part in ranges(str(path), path.stat().st_size) for row in rows(part, fields)]
+FIELDS = RowFields("text", "", ("*",))
+
+
+def read(path: Path) -> list[Any]:
+    return [row for part in ranges(str(path), path.stat().st_size) for row in rows(part, FIELDS)]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -97,10 +100,10 @@ def test_a_file_that_is_gone_or_a_folder_is_an_error_of_the_system(
 ) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(FileNotFoundError):
-        list(rows(FileRange(str(tmp_path / name)), RowFields("text", "", ())))
+        list(rows(FileRange(str(tmp_path / name)), FIELDS))
     (tmp_path / name).mkdir()
     with pytest.raises(IsADirectoryError):
-        list(rows(FileRange(str(tmp_path / name)), RowFields("text", "", ())))
+        list(rows(FileRange(str(tmp_path / name)), FIELDS))
 
 
 def test_a_file_that_shrinks_is_an_error_of_the_system(tmp_path: Path) -> None:
@@ -109,7 +112,7 @@ def test_a_file_that_shrinks_is_an_error_of_the_system(tmp_path: Path) -> None:
     part = FileRange(str(path), 0, 50)
     path.write_bytes(b"good\n" * 5)
     with pytest.raises(OSError, match="became shorter"):
-        list(rows(part, RowFields("text", "", ())))
+        list(rows(part, FIELDS))
 
 
 def test_the_limits_are_the_documented_ones() -> None:
