@@ -1,18 +1,24 @@
 """The whole program on hostile files with hostile names."""
 
+import hashlib
 import json
 import os
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from apache_beam.io.filesystems import FileSystems
 from files_for_tests import BLANK, COMPRESS, FILES, Dead
 
 from conftest import Program, make_model
-from runinference_metrics import reading
+from runinference_metrics import pipeline, reading, remote_model
 from runinference_metrics.__main__ import main
 from runinference_metrics.checks import input_patterns
+from runinference_metrics.errors import UserError
+from runinference_metrics.model_folder import ModelFolder
+from runinference_metrics.remote_model import RemoteModel
+from runinference_metrics.summary import RowsRead
 
 MARKUP = "<img src=x onerror=alert(1)>"
 NAMES = [
@@ -221,3 +227,46 @@ def test_a_file_that_vanishes_during_the_run(
         f"'{source}' (FileNotFoundError)\n"
     )
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_count_that_does_not_add_up_fails_the_run(
+    tmp_path: Path, distilbert: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    source = tmp_path / "a.txt"
+    source.write_text("good\n\nfine\n")
+    # A row that reading counts, and that comes to nothing.
+    monkeypatch.setattr(pipeline, "RowsRead", lambda read, blank: RowsRead(read + 1, blank))
+    assert run(tmp_path, distilbert, str(source)) == 1
+    assert capsys.readouterr().err == (
+        "error: The run lost count: 4 rows read, but 2 predicted + 0 dead-lettered + 1 blank, "
+        "1 too few.\n"
+    )
+    left = [path.name for path in (tmp_path / "out").iterdir()]
+    assert not {"metrics.json", "report.html"} & set(left)
+
+
+def test_no_name_of_a_models_file_leads_out_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [
+        "m/config.json", "m/../../model-a.safetensors", "m//etc/model-b.safetensors", "m/..",
+        "m/model/../../../etc/passwd", "m/tokenizer.json/../../config.json", "m/model.safetensors",
+    ]  # fmt: skip
+    blobs = [SimpleNamespace(name=one, size=1, crc32c="", generation=1) for one in listed]
+    client = SimpleNamespace(list_blobs=lambda *_, **__: blobs)
+    monkeypatch.setattr(remote_model, "_client", lambda: client)
+    found = RemoteModel.find("gs://b/m")
+    assert {one.name for one in found.files} == {
+        "config.json", "model-a.safetensors", "model-b.safetensors", "model.safetensors",
+    }  # fmt: skip
+    assert set(found.key) <= set("0123456789abcdef")
+
+    # A record of digests is not a way to read elsewhere either.
+    outside, folder = tmp_path / "secret.txt", tmp_path / "model"
+    outside.write_bytes(b"secret")
+    folder.mkdir()
+    digest = hashlib.sha256(b"secret").hexdigest()
+    (folder / "digests.json").write_text(json.dumps({"files": {"../secret.txt": digest}}))
+    with pytest.raises(UserError, match="with SHA-256 nothing"):
+        ModelFolder(str(folder), "Some", False, 512).check_digests()
