@@ -59,8 +59,9 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
 
 
 def _remove_unfinished(output: str, before: set[str]) -> None:
-    for folder in set(writing.unfinished_in(output)) - before:
-        FileSystems.delete([folder])
+    # Where nothing can be deleted any more, what ended the run is still the error to show.
+    with contextlib.suppress(Exception):
+        FileSystems.delete(sorted(set(writing.unfinished_in(output)) - before))
 
 
 def _descendants(process: int) -> Iterator[int]:

@@ -60,8 +60,20 @@ BOMBS: dict[str, tuple[bytes, tuple[int, int]]] = {
 }
 
 
+def hand_made_zstd() -> bytes:
+    """A frame in which every four bytes say "128 KiB of x"; no compressor writes one."""
+    # Magic number, no options, a window of 128 KiB (RFC 8878, 3.1.1).
+    header = b"\x28\xb5\x2f\xfd\x00\x38"
+    # The block's size, and its type: 1, one byte repeated. The lowest bit marks the last block.
+    block = ((1 << 17) << 3 | 1 << 1).to_bytes(3, "little") + b"x"
+    last = ((1 << 17) << 3 | 1 << 1 | 1).to_bytes(3, "little") + b"x"
+    return header + block * 2047 + last
+
+
 def test_archives_that_explode(tmp_path: Path) -> None:
-    expected, paths = [], []
+    expected, paths = [(1, 1)], [tmp_path / "hand-made.txt.zst"]
+    # 256 MiB in 8 KiB.
+    paths[0].write_bytes(hand_made_zstd())
     for kind, (content, counts) in BOMBS.items():
         for codec in (".gz", ".bz2", ".zst"):
             path = tmp_path / f"{kind}.txt{codec}"

@@ -14,9 +14,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from apache_beam.io.filesystems import FileSystems
 
 from conftest import ROOT
 from runinference_metrics.__main__ import main
+from runinference_metrics.errors import RunFailed
+from runinference_metrics.interruption import handled
 
 MARKER = "a very private sentence"
 RESULTS = [
@@ -191,6 +194,23 @@ def test_a_bucket_that_refuses(source: Path, distilbert: Path, refusing_bucket: 
     )  # fmt: skip
     line = one_line(done)
     assert line == "error: The run failed: the bucket answered 403 Forbidden (InvalidResponse)"
+
+
+def test_what_ended_the_run_is_shown_when_nothing_can_be_deleted_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(paths: list[str]) -> None:
+        raise OSError(30, f"Read-only file system: {paths}")
+
+    monkeypatch.setattr(FileSystems, "delete", refuse)
+
+    def fail() -> None:
+        with handled(str(tmp_path), str(tmp_path)):
+            (tmp_path / "beam-temp-predictions-1f").mkdir()
+            raise RunFailed("the cause")
+
+    with pytest.raises(RunFailed, match="the cause"):
+        fail()
 
 
 def test_a_killed_run_leaves_nothing_to_the_next(
