@@ -16,8 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from against_beam_example import make_texts
-
+from material import make_texts
 from runinference_metrics import classifier as classifier_module
 from runinference_metrics.classifier import Classifier, ClassifierSpec
 from runinference_metrics.records import Record, RecordBatch
@@ -104,8 +103,8 @@ def report(times: dict[str, list[float]], output: Path) -> None:
 
 
 if __name__ == "__main__":
-    # In a thread, as Beam's workers run bundles: the allocator gives the main thread another kind of
-    # heap than all others, which is a matter of several percent for what runs in it.
+    # In a thread, as Beam's workers run bundles: the allocator gives the main thread another kind
+    # of heap than all others, which is a matter of several percent for what runs in it.
     thread = threading.Thread(target=main)
     thread.start()
     thread.join()

@@ -12,7 +12,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runinference_metrics.files import FileFormat, FileRange, ranges
+from runinference_metrics.files import FileFormat, FileRange, Lines, ranges
 from runinference_metrics.reading import RowFields, rows
 from runinference_metrics.records import Record, Rejected
 
@@ -36,6 +36,26 @@ def texts(found: list[Any]) -> list[tuple[int, str]]:
 
 def reasons(found: list[Any]) -> list[tuple[int, str]]:
     return [(one.position, one.reason) for one in found if isinstance(one, Rejected)]
+
+
+@given(
+    st.lists(st.text("ab\n\ufeff", max_size=9).map(str.encode), max_size=8), st.integers(1, 3),
+    st.integers(3, 12),
+)  # fmt: skip
+def test_lines_are_the_same_however_the_stream_is_cut(
+    chunks: list[bytes], first_line: int, max_bytes: int
+) -> None:
+    lines = Lines(iter(chunks), first_line, max_bytes)
+    found = [(lines.number, line, lines.cut_from_bytes) for line in lines]
+    whole = b"".join(chunks).split(b"\n")
+    if not whole[-1]:
+        whole.pop()
+    expected = []
+    for number, line in enumerate(whole, first_line):
+        cut = len(line) if len(line) > max_bytes else 0
+        expected.append((number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, cut))
+    assert found == expected
+    assert lines.rest == b""
 
 
 @pytest.mark.parametrize("codec", COMPRESS)

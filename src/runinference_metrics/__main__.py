@@ -17,13 +17,15 @@ commands:
       show what the Dataflow API knows of a job
   compare A B [C ...] [--html=FILE]
       put the runs of two or more output folders side by side
+  verify FOLDER
+      count an output folder's shards again, and compare with its metrics.json
   metadata
       print metadata.json, the template's parameters for gcloud and the Cloud console
   template [--image=IMAGE]
       print the template's file, from which gcloud and the Cloud console launch jobs
 """
 
-COMMANDS = ("run", "report", "compare", "metadata", "template")
+COMMANDS = ("run", "report", "compare", "verify", "metadata", "template")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,6 +65,7 @@ def _do(command: str, arguments: list[str]) -> None:
     {
         "report": commands.run_report,
         "compare": commands.run_compare,
+        "verify": commands.run_verify,
         "metadata": commands.run_metadata,
         "template": commands.run_template,
     }[command](arguments)

@@ -1,4 +1,4 @@
-"""The commands beside `run`: `report`, `compare`, `metadata` and `template`."""
+"""The commands beside `run`: `report`, `compare`, `verify`, `metadata` and `template`."""
 
 import argparse
 import os
@@ -13,12 +13,21 @@ from runinference_metrics import (
     metrics,
     report,
     report_html,
+    verify,
 )
 from runinference_metrics.environment import IMAGE_VARIABLE
 from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.options import Parser
 from runinference_metrics.prices import Prices, Resources
-from runinference_metrics.writing import REPORT_FILE, in_folder, write_metrics, write_whole
+from runinference_metrics.redaction import redact
+from runinference_metrics.writing import (
+    DEAD_LETTERS,
+    PREDICTIONS,
+    REPORT_FILE,
+    in_folder,
+    write_metrics,
+    write_whole,
+)
 
 
 def run_report(argv: Sequence[str]) -> None:
@@ -115,6 +124,37 @@ def run_compare(argv: Sequence[str]) -> None:
     if given.html:
         _write(given.html, comparison.render(found))
         print(f"Written to {given.html}")
+
+
+def run_verify(argv: Sequence[str]) -> None:
+    """`verify FOLDER`: recounts a folder's shards against its metrics.json.
+
+    Raises:
+        UserError: there is no metrics.json that can be read.
+        RunFailed: the shards are not what metrics.json says.
+    """
+    parser = Parser(
+        prog="runinference_metrics verify",
+        description="Count an output folder's shards again, and compare with its metrics.json.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("FOLDER", help="an output folder, local or gs://")
+    folder = parser.parse_args(list(argv)).FOLDER
+    document, found = verify.verify(folder)
+    records = document["records"]
+    print(
+        f"metrics.json: {records['read']:,} rows read = {records['predicted']:,} predicted + "
+        f"{records['dead_lettered']:,} dead-lettered + {records['blank']:,} blank\n"
+        f"shards: {found.predictions:,} predictions in {found.shards[PREDICTIONS]:,}, "
+        f"{found.dead_letters:,} dead letters in {found.shards[DEAD_LETTERS]:,}"
+    )
+    for difference in found.differences:
+        print(redact(f"difference: {difference}"))
+    if found.differences:
+        count = len(found.differences)
+        raise RunFailed(f"{folder} is not what its metrics.json says: "
+                        f"{count:,} {'difference' if count == 1 else 'differences'}")  # fmt: skip
+    print("The shards are complete, agree with metrics.json, and hold no row twice.")
 
 
 def run_metadata(argv: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import orjson
 from runinference_metrics import checks
 from runinference_metrics.errors import UserError
 from runinference_metrics.metrics import SCHEMA_VERSION
+from runinference_metrics.redaction import without_secrets
 from runinference_metrics.writing import METRICS_FILE, in_folder
 
 # Enough to tell a document of ours from any other JSON.
@@ -40,4 +41,4 @@ def read(place: str, flag: str = "FOLDER") -> dict[str, Any]:
         version = document.get("schema_version")
         raise UserError(flag, f"metrics of schema version {SCHEMA_VERSION}",
                         f"{path!r} of version {version}")  # fmt: skip
-    return document
+    return without_secrets(document)

@@ -1,4 +1,6 @@
-"""The errors that end a run with one line."""
+"""The errors that end a run with one line; secrets that a message quotes are taken out of it."""
+
+from runinference_metrics.redaction import redact
 
 
 class UserError(Exception):
@@ -12,7 +14,7 @@ class UserError(Exception):
 
     def __init__(self, flag: str, takes: str, got: str) -> None:
         name = flag if flag.isupper() else f"--{flag}"
-        super().__init__(" ".join(f"{name} takes {takes}; got {got}".split()))
+        super().__init__(redact(" ".join(f"{name} takes {takes}; got {got}".split())))
 
 
 class FlagError(UserError):
@@ -23,8 +25,15 @@ class FlagError(UserError):
     """
 
     def __init__(self, message: str) -> None:
-        Exception.__init__(self, message.removeprefix("argument "))
+        Exception.__init__(self, redact(message.removeprefix("argument ")))
 
 
 class RunFailed(Exception):
-    """The run itself failed: one line, exit code 1."""
+    """The run itself failed: one line, exit code 1.
+
+    Args:
+        message: what happened, in a sentence.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(" ".join(message.split())))

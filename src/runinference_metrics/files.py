@@ -1,30 +1,26 @@
 """Files to lines: formats, compression, and cutting big files into ranges."""
 
-import bz2
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import zstandard
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from runinference_metrics.compression import CODECS, decompressed
+
 FORMATS = (".txt", ".jsonl", ".csv")
-_CODECS: dict[str, Callable[[], Any]] = {
-    # 16 + MAX_WBITS tells zlib to expect gzip's header.
-    ".gz": lambda: zlib.decompressobj(16 + zlib.MAX_WBITS),
-    ".bz2": bz2.BZ2Decompressor,
-    ".zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
-}
 TAKES_FILES = "files named .txt, .jsonl or .csv, each also with .gz, .bz2 or .zst"
 
 # One read of a file; larger reads no longer gain on local disks or on Cloud Storage.
 _CHUNK_BYTES = 1 << 20
-# Compressed data is taken in small bites, since one byte of it can become thousands.
-_COMPRESSED_CHUNK_BYTES = 1 << 14
 # A range of a big file is one unit of reading: some 250,000 sentences, seconds of work on a GPU.
 RANGE_BYTES = 16 << 20
+# A reader never holds more of a row. Above it lie damaged files (one without newlines, a quote
+# that is never closed) and rows that carry images; a thick novel is below.
+MAX_ROW_BYTES = 4 << 20
+# What is kept of a longer row: enough to recognise it.
+ROW_PREFIX_BYTES = 1000
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -49,7 +45,7 @@ class FileFormat:
     def of(cls, path: str) -> "FileFormat | None":
         """The format that the name tells, or None."""
         name = path.lower()
-        codec = next((ending for ending in _CODECS if name.endswith(ending)), "")
+        codec = next((ending for ending in CODECS if name.endswith(ending)), "")
         name = name.removesuffix(codec)
         rows = next((ending for ending in FORMATS if name.endswith(ending)), None)
         return None if rows is None else cls(rows, codec)
@@ -70,10 +66,6 @@ class FileRange:
     start: int = 0
     stop: int | None = None
     first_line: int = 1
-
-
-class CorruptFile(Exception):
-    """Compressed data ends early or is damaged."""
 
 
 def open_raw(path: str) -> BinaryIO:
@@ -109,9 +101,9 @@ def ranges(path: str, size_bytes: int, range_bytes: int = RANGE_BYTES) -> Iterat
 
 
 def lines_of(part: FileRange, codec: str, stream: BinaryIO) -> "Lines":
-    """The lines of a range of an opened file; reading them may raise CorruptFile or OSError."""
-    chunks = _decompressed(stream, codec) if codec else _plain(stream, part)
-    return Lines(chunks, part.first_line)
+    """The lines of a range of an opened file; reading them may raise CorruptFile, OSError."""
+    chunks = decompressed(stream, codec) if codec else _plain(stream, part)
+    return Lines(chunks, part.first_line, MAX_ROW_BYTES)
 
 
 def _plain(stream: BinaryIO, part: FileRange) -> Iterator[bytes]:
@@ -129,57 +121,65 @@ def _plain(stream: BinaryIO, part: FileRange) -> Iterator[bytes]:
         yield chunk
 
 
-def _decompressed(stream: BinaryIO, codec: str) -> Iterator[bytes]:
-    """Decompresses a stream of one or several members; a damaged one raises CorruptFile."""
-    decoder: Any = None
-    while data := stream.read(_COMPRESSED_CHUNK_BYTES):
-        while data:
-            decoder = decoder or _CODECS[codec]()
-            try:
-                chunk = decoder.decompress(data)
-            except (zlib.error, OSError, EOFError, zstandard.ZstdError) as error:
-                raise CorruptFile(f"the {codec} data is damaged ({error})") from error
-            data = b""
-            if decoder.eof:
-                # gzip files may be padded with zeros, which are no further member.
-                data = decoder.unused_data.lstrip(b"\0") if codec == ".gz" else decoder.unused_data
-                decoder = None
-            if chunk:
-                yield chunk
-    if decoder is not None:
-        raise CorruptFile(f"the {codec} data ends early")
-
-
 class Lines:
-    """The lines of a stream of chunks, as bytes with their newline; knows their number.
+    """The lines of a stream of chunks, as bytes without their newline, in bounded memory.
 
-    `number` is that of the last line given; `rest` is what has no newline yet.
+    Of a line beyond the limit only the first `ROW_PREFIX_BYTES` are given.
+
+    Attributes:
+        number: the number of the last line given.
+        cut_from_bytes: the true length of the last line given, if it was cut; else 0.
+
+    Args:
+        chunks: the stream.
+        first_line: the number of its first line, from 1.
+        max_bytes: the limit.
     """
 
-    def __init__(self, chunks: Iterable[bytes], first_line: int) -> None:
+    def __init__(self, chunks: Iterable[bytes], first_line: int, max_bytes: int) -> None:
         self._chunks = chunks
         self._at_start = first_line == 1
+        self._max_bytes = max_bytes
+        self._held: list[bytes] = []
+        self._held_bytes = 0
         self.number = first_line - 1
-        self.rest = b""
+        self.cut_from_bytes = 0
+
+    @property
+    def rest(self) -> bytes:
+        """The beginning of what has no newline yet."""
+        return b"".join(self._held)
 
     def __iter__(self) -> Iterator[bytes]:
-        pieces: list[bytes] = []
         for chunk in self._chunks:
             *complete, last = chunk.split(b"\n")
-            for line in complete:
-                pieces.append(line)
-                yield self._next(b"".join(pieces) + b"\n")
-                pieces = []
+            for piece in complete:
+                self.number += 1
+                if self._held or self._at_start or len(piece) > self._max_bytes:
+                    yield self._joined(piece)
+                    self.cut_from_bytes = 0
+                else:
+                    yield piece
             if last:
-                pieces.append(last)
-            self.rest = b"" if not pieces else pieces[-1]
-        if pieces:
-            self.rest = b""
-            yield self._next(b"".join(pieces))
+                self._hold(last)
+        if self._held:
+            self.number += 1
+            yield self._joined(b"")
 
-    def _next(self, line: bytes) -> bytes:
-        self.number += 1
+    def _hold(self, piece: bytes) -> None:
+        self._held_bytes += len(piece)
+        self._held.append(piece)
+        if self._held_bytes > self._max_bytes:
+            self._held = [self.rest[:ROW_PREFIX_BYTES]]
+
+    def _joined(self, piece: bytes) -> bytes:
+        """The line that ends with `piece`."""
+        self._hold(piece)
+        line = self.rest
+        if self._held_bytes > self._max_bytes:
+            self.cut_from_bytes = self._held_bytes
+        self._held, self._held_bytes = [], 0
         if self._at_start:
             self._at_start = False
-            return line.removeprefix(_BOM)
+            line = line.removeprefix(_BOM)
         return line

@@ -31,7 +31,7 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
         output: the output folder.
         progress_folder: a folder that goes away with the run.
     """
-    before = set(_unfinished(output))
+    before = set(writing.unfinished_in(output))
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         print("\nInterrupted: no half-written shard is left.", file=sys.stderr, flush=True)
@@ -58,19 +58,10 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _unfinished(output: str) -> list[str]:
-    """The folders in which Beam's sink keeps shards until they are whole."""
-    if "://" not in output:
-        patterns = writing.TEMPORARY_PATTERNS
-        return [str(path) for pattern in patterns for path in Path(output).glob(pattern)]
-    # A bucket has no folders, only files with long names.
-    found = writing.matching(output, tuple(f"{one}/*" for one in writing.TEMPORARY_PATTERNS))
-    return sorted({os.path.dirname(path) for path in found})
-
-
 def _remove_unfinished(output: str, before: set[str]) -> None:
-    for folder in set(_unfinished(output)) - before:
-        FileSystems.delete([folder])
+    # Where nothing can be deleted any more, what ended the run is still the error to show.
+    with contextlib.suppress(Exception):
+        FileSystems.delete(sorted(set(writing.unfinished_in(output)) - before))
 
 
 def _descendants(process: int) -> Iterator[int]:

@@ -83,7 +83,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "input",
         "Input files",
         "The files to classify: one or several comma-separated patterns, local or gs://, such as "
-        "gs://bucket/reviews/*.jsonl. A pattern that ends in / means every file in that folder. "
+        "gs://bucket/reviews/*.jsonl. A pattern that ends in / means every file in that folder; "
+        "write ? for a comma in a file's name. "
         "Formats by name: .txt (a text a line), .jsonl, .csv (with a header line), each also "
         "as .gz, .bz2 or .zst.",
         None,
@@ -292,8 +293,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "overwrite",
         "Overwrite",
-        "true deletes the results of an earlier run from the output folder first; false refuses "
-        "to start when there are any.",
+        "true deletes the results of an earlier run, and what a killed run left, from the output "
+        "folder first; false refuses to start when there are any.",
         "false",
         "true or false",
         values.boolean,

@@ -10,6 +10,7 @@ from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 
 from runinference_metrics import files, names, reading
+from runinference_metrics.batching import MAX_BATCH_BYTES
 from runinference_metrics.inference import ClassifierHandler, ClassifyBatches
 from runinference_metrics.options import Settings
 from runinference_metrics.prices import Prices
@@ -153,13 +154,16 @@ class _ReadRange(beam.DoFn):
     def process(self, part: files.FileRange) -> Iterator[Any]:
         read = blank = 0
         records: list[Record] = []
+        held_bytes = 0
         for row in reading.rows(part, self._fields):
             read += 1
             if isinstance(row, Record):
+                held_bytes += row.row_bytes
+                if len(records) == self._max_batch_size or held_bytes > MAX_BATCH_BYTES:
+                    if records:
+                        yield RecordBatch.of(records)
+                    records, held_bytes = [], row.row_bytes
                 records.append(row)
-                if len(records) == self._max_batch_size:
-                    yield RecordBatch.of(records)
-                    records = []
             elif row is None:
                 blank += 1
             else:

@@ -34,6 +34,7 @@ class Record:
         position: the line of the (decompressed) file on which it starts, from 1.
         id: the value of `id_field`, if any.
         fields: the kept fields, if any.
+        row_bytes: the size of the row that it was read from.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Record:
     position: int
     id: Any = None
     fields: dict[str, Any] | None = None
+    row_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Rejected:
 class RecordBatch:
     """Texts on their way to the model, in columns of equal length.
 
-    RunInference takes its length as the number of examples.
+    RunInference takes its length as the number of examples. `row_bytes` is the size of the rows
+    that it was read from, all together.
     """
 
     texts: list[str]
@@ -85,6 +88,7 @@ class RecordBatch:
     positions: list[int]
     ids: list[Any]
     fields: list[dict[str, Any] | None]
+    row_bytes: int = 0
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "RecordBatch":
@@ -95,6 +99,7 @@ class RecordBatch:
             [record.position for record in records],
             [record.id for record in records],
             [record.fields for record in records],
+            sum(record.row_bytes for record in records),
         )
 
     @classmethod
@@ -102,7 +107,7 @@ class RecordBatch:
         """One batch of the texts of all these, in their order."""
         if len(batches) == 1:
             return batches[0]
-        joined = cls([], [], [], [], [])
+        joined = cls([], [], [], [], [], sum(batch.row_bytes for batch in batches))
         for batch in batches:
             joined.texts.extend(batch.texts)
             joined.sources.extend(batch.sources)

@@ -9,6 +9,7 @@ from rich.table import Table
 from runinference_metrics import names, sections
 from runinference_metrics.advice import advice
 from runinference_metrics.formats import count, duration, money, number, percent, short
+from runinference_metrics.redaction import redact
 
 # Wide enough for the longest metric name beside five numbers, and no wider than a terminal.
 TABLE_WIDTH = 80
@@ -45,7 +46,7 @@ def print_table(document: dict[str, Any], output: str) -> None:
         console.print(_values("Faults that were overcome", faults))
     for one in advice(document):
         console.print(f"{one.why} {one.change}\n", soft_wrap=False)
-    console.print(f"Results are in {output}")
+    console.print(f"Results are in {redact(output)}")
 
 
 def _decided(run: dict[str, Any], name: str) -> str:

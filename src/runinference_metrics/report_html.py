@@ -11,6 +11,7 @@ from runinference_metrics import names, sections
 from runinference_metrics.advice import advice
 from runinference_metrics.formats import count, duration, money, number, of_metric, percent
 from runinference_metrics.glossary import GLOSSARY
+from runinference_metrics.redaction import without_secrets
 
 _UNKNOWN = "Not known for this run."
 # A page with more rows is slow to open, and nobody reads them; metrics.json has them all.
@@ -36,6 +37,7 @@ def render(document: dict[str, Any]) -> str:
     Args:
         document: the content of metrics.json.
     """
+    document = without_secrets(document)
     run, records, beam = document["run"], document["records"], document["runinference"]
     tokens, stages = document["tokens"], document["stages"]
     sizes, lengths = beam[names.BATCH_SIZE], tokens["lengths"]

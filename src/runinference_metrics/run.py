@@ -2,21 +2,17 @@
 
 import logging
 import platform
-import re
 import sys
 import tempfile
-import traceback
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
     StandardOptions,
 )
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from runinference_metrics import __version__ as version
 from runinference_metrics import (
@@ -30,12 +26,13 @@ from runinference_metrics import (
 )
 from runinference_metrics.classifier import check_device
 from runinference_metrics.errors import FlagError, RunFailed, UserError
+from runinference_metrics.failures import raise_plainly
 from runinference_metrics.inference import ClassifierHandler, spec_of
+from runinference_metrics.local_runner import LocalRunner
 from runinference_metrics.options import Settings
 from runinference_metrics.prices import Prices
 from runinference_metrics.progress import shown
-
-_LOG = logging.getLogger(__name__)
+from runinference_metrics.redaction import RedactingFilter
 
 
 def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
@@ -52,7 +49,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     beam_options = beam_flags.parse(beam_arguments)
     local = workers.is_local(beam_options)
     _log_levels(local)
-    patterns = checks.input_patterns(settings.input)
+    patterns = checks.input_patterns(settings.input, settings.output)
     old = checks.check_output(settings)
     checks.check_model(settings)
     _prices(settings)
@@ -60,8 +57,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         # Elsewhere the GPU is the workers', not the launcher's.
         check_device(settings.device)
     checks.make_folder(settings.output)
-    if old:
-        FileSystems.delete(old)
+    checks.remove(old)
     if local:
         _run_here(settings, patterns, beam_options)
     else:
@@ -70,6 +66,8 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
 
 def _log_levels(local: bool) -> None:
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RedactingFilter())
     if local:
         # Beam warns, on the root logger too, about how it runs itself at every local start; and
         # what it logs of a failure comes back to this program as an exception anyway.
@@ -90,13 +88,14 @@ def _run_here(settings: Settings, patterns: list[str], beam_options: PipelineOpt
         )
         spread = workers.local_workers(beam_options) > 1
         # DirectRunner would first try to download another runner from the internet.
-        built = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
+        runner = LocalRunner(progress_folder)
+        built = beam.Pipeline(runner=runner, options=beam_options)
         facts = _facts(settings, beam_options, "DirectRunner")
         pipeline.build(
             built, pipeline.Plan(settings, patterns, handler, spread, facts, _prices(settings))
         )
         with shown(progress_folder):
-            _finish(built)
+            _finish(built, runner)
     document = documents.read(settings.output)
     report.print_table(document, settings.output)
 
@@ -122,34 +121,11 @@ def _prices(settings: Settings) -> Prices | None:
     return prices
 
 
-def _finish(built: beam.Pipeline) -> None:
+def _finish(built: beam.Pipeline, runner: LocalRunner) -> None:
     try:
         built.run().wait_until_finish()
     except Exception as error:
-        _raise_plainly(error)
-
-
-def _raise_plainly(error: Exception) -> NoReturn:
-    """Turns what came back from a worker, a traceback in a string, into one line."""
-    # With its type: an error of this process comes as it is, one of another as the text of one.
-    text = "".join(traceback.format_exception_only(error))
-    wrong = re.findall(r"errors\.UserError: --(\S+) takes (.*); got (.*)", text)
-    if wrong:
-        flag, takes, got = wrong[-1]
-        raise UserError(flag, takes, re.sub(r" \[while running .*", "", got)) from error
-    failed = re.findall(r"errors\.RunFailed: (.*)", text)
-    if failed:
-        raise RunFailed(re.sub(r" \[while running .*", "", failed[-1])) from error
-    if "Channel closed prematurely" in text:
-        raise RunFailed(
-            "The run failed: a worker process died in the middle of its work. Was it killed, or is "
-            "there too little memory for so many (--direct_num_workers)? This runner does not "
-            "replace it: run again."
-        ) from error
-    _LOG.error("The pipeline failed.", exc_info=error)
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    raise RunFailed(f"The run failed: {lines[-1].strip() if lines else type(error).__name__}") \
-        from error  # fmt: skip
+        raise_plainly(error, runner.said())
 
 
 def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptions) -> None:

@@ -1,8 +1,11 @@
 """Predictions, dead letters, metrics.json and report.html into the output folder."""
 
+import contextlib
+import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -14,6 +17,7 @@ from apache_beam.metrics import Metrics
 from runinference_metrics import metrics, names, report_html
 from runinference_metrics.prices import Prices
 from runinference_metrics.records import ClassifiedBatch, Rejected
+from runinference_metrics.redaction import without_secrets
 from runinference_metrics.summary import Summary
 
 PREDICTIONS = "predictions"
@@ -21,7 +25,12 @@ DEAD_LETTERS = "dead_letters"
 METRICS_FILE = "metrics.json"
 REPORT_FILE = "report.html"
 # What a run leaves in its folder.
-RESULT_PATTERNS = (f"{PREDICTIONS}-*", f"{DEAD_LETTERS}-*", METRICS_FILE, REPORT_FILE)
+RESULT_PATTERNS = (
+    f"{PREDICTIONS}-*-of-*.jsonl",
+    f"{DEAD_LETTERS}-*-of-*.jsonl",
+    METRICS_FILE,
+    REPORT_FILE,
+)
 # Where Beam's sink keeps shards until they are whole; removed after an interrupted run.
 TEMPORARY_PATTERNS = (
     f"beam-temp-{PREDICTIONS}-*",
@@ -112,6 +121,20 @@ def matching(folder: str, patterns: tuple[str, ...]) -> list[str]:
     return [one.path for result in found for one in result.metadata_list]
 
 
+def unfinished_in(folder: str) -> list[str]:
+    """What a run that is going on, or that was killed, keeps in `folder` until it is whole.
+
+    Returns:
+        Files and folders; folders in a bucket end in /, without which they would not be deleted.
+    """
+    if "://" not in folder:
+        return [str(path) for one in TEMPORARY_PATTERNS for path in Path(folder).glob(one)]
+    # A bucket has no folders, only files with long names.
+    found = matching(folder, TEMPORARY_PATTERNS)
+    inside = matching(folder, tuple(f"{one}/*" for one in TEMPORARY_PATTERNS))
+    return sorted({*found, *(f"{os.path.dirname(path)}/" for path in inside)})
+
+
 class _WriteSummaryFn(beam.DoFn):
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None, max_failure_rate: float
@@ -163,8 +186,8 @@ class WriteSummary(beam.PTransform):
 
 
 def write_metrics(folder: str, document: dict[str, Any]) -> None:
-    """Writes metrics.json."""
-    content = orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+    """Writes metrics.json, without the secrets of any parameter in it."""
+    content = orjson.dumps(without_secrets(document), option=orjson.OPT_INDENT_2) + b"\n"
     write_whole(in_folder(folder, METRICS_FILE), content, "application/json")
 
 
@@ -177,5 +200,7 @@ def write_whole(path: str, content: bytes, mime_type: str) -> None:
             stream.write(content)
         FileSystems.rename([temporary], [path])
     except BaseException:
-        FileSystems.delete([temporary])
+        # What is wrong with writing may be wrong with deleting too; the first error matters.
+        with contextlib.suppress(Exception):
+            FileSystems.delete([temporary])
         raise

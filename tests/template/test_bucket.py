@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -119,3 +120,47 @@ def test_metrics_and_report_are_written_without_anybody_waiting(
     assert again.returncode == 0, again.stderr
     assert "num_inferences" in again.stdout
     assert objects(bucket)["run/report.html"] == found["run/report.html"]
+
+
+def put(env: dict[str, str], name: str, content: bytes) -> None:
+    url = f"{env['STORAGE_EMULATOR_HOST']}/upload/storage/v1/b/results/o?uploadType=media&name="
+    request = urllib.request.Request(url + quote(name, safe=""), data=content, method="POST")
+    with urllib.request.urlopen(request):
+        pass
+
+
+def test_a_killed_run_and_a_recount_in_a_bucket(
+    bucket: dict[str, str], tmp_path: Path, distilbert: Path
+) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text("a good film\n\na bad one\n")
+    left = ["again/.metrics.json.0a1b2c3d.part", "again/beam-temp-dead_letters-1f/a",
+            "again/beam-temp-predictions-1f/a", "again/beam-temp-predictions-1f/b"]  # fmt: skip
+    for name in [*left, "again/notes.md"]:
+        put(bucket, name, b"left")
+    arguments = ["run", f"--input={source}", "--output=gs://results/again",
+                 f"--model={distilbert}"]  # fmt: skip
+    refused = run(REPORT, *arguments, env=bucket)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(
+        "error: --output takes a folder in which no other run is writing (or set "
+        "--overwrite=true); got 'gs://results/again' with .metrics.json.0a1b2c3d.part, of a run"
+    )
+    assert set(left) <= set(objects(bucket))
+    again = run(REPORT, *arguments, "--overwrite=true", env=bucket)
+    assert again.returncode == 0, again.stderr
+    assert sorted(name for name in objects(bucket) if name.startswith("again/")) == [
+        "again/dead_letters-00000-of-00001.jsonl",
+        "again/metrics.json",
+        "again/notes.md",
+        "again/predictions-00000-of-00001.jsonl",
+        "again/report.html",
+    ]
+    counted = run(REPORT, "verify", "gs://results/again", env=bucket)
+    assert counted.returncode == 0, counted.stderr
+    assert "shards: 2 predictions in 1, 0 dead letters in 1" in counted.stdout
+    shard = "again/predictions-00000-of-00001.jsonl"
+    put(bucket, shard, objects(bucket)[shard].encode().splitlines(keepends=True)[0])
+    counted = run(REPORT, "verify", "gs://results/again", env=bucket)
+    assert counted.returncode == 1
+    assert "predictions: metrics.json says 2, the shards have 1" in counted.stdout

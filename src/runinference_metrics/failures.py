@@ -1,0 +1,79 @@
+"""What went wrong in a pipeline, in one line, from what a worker sent back."""
+
+import builtins
+import http
+import logging
+import re
+from typing import NoReturn
+
+from runinference_metrics.errors import RunFailed, UserError
+
+_LOG = logging.getLogger(__name__)
+
+# The steps of the pipeline by their first names, as an engineer would say it.
+_DOING = {
+    "Read": "reading the input",
+    "Classify": "classifying",
+    "Predictions": "writing predictions",
+    "Dead letters": "writing dead letters",
+    "Summary": "writing metrics.json and report.html",
+}
+# Errors of disks, buckets and networks. They say all there is to say: where in Beam's code they
+# arose helps nobody.
+_SYSTEM_ERRORS = "|".join([
+    *(name for name, one in vars(builtins).items()
+      if isinstance(one, type) and issubclass(one, OSError)),
+    # How Beam's sink says that shards could not be renamed.
+    "Exception(?=: Encountered exceptions in finalize_write)",
+    "BeamIOError", r"google\.cloud\.storage\.exceptions\.[A-Za-z]+",
+    r"google\.api_core\.exceptions\.[A-Za-z]+", r"requests\.exceptions\.[A-Za-z]+",
+])  # fmt: skip
+# How the client of Cloud Storage says what an upload was answered.
+_HTTP_ANSWER = re.compile(r"\(([45]\d\d), 'Expected one of'")
+# How the local runner says that a worker process is gone.
+_DEAD_WORKER = "Channel closed prematurely"
+_STEP = r"(?: \[while running '(?P<step>[^']*)'\])?\s*$"
+_USER_ERROR = re.compile(r"errors\.UserError: --(\S+) takes (.*); got (.*?)" + _STEP, re.MULTILINE)
+_RUN_FAILED = re.compile(r"errors\.RunFailed: (.*?)" + _STEP, re.MULTILINE)
+_SYSTEM_ERROR = re.compile(
+    rf"(?:^|[\s.])(?P<name>{_SYSTEM_ERRORS}): (?P<message>.*?){_STEP}", re.MULTILINE
+)
+_LATER_ERROR = re.compile(r"^[\w.]+(?:Error|Exception)\b", re.MULTILINE)
+
+
+def raise_plainly(error: Exception, workers_said: str = "") -> NoReturn:
+    """Turns what came back from a worker, a traceback in a string, into one line.
+
+    Args:
+        error: what ended the pipeline.
+        workers_said: what worker processes wrote to their standard error.
+
+    Raises:
+        UserError: the user's input was the cause.
+        RunFailed: anything else. If the cause is not known, the traceback is logged too.
+    """
+    # An error that is no string of a worker's has its type outside of its text.
+    text = f"{type(error).__module__}.{type(error).__name__}: {error}"
+    if wrong := list(_USER_ERROR.finditer(text)):
+        raise UserError(*wrong[-1].group(1, 2, 3)) from error
+    if failed := list(_RUN_FAILED.finditer(text)):
+        raise RunFailed(failed[-1].group(1)) from error
+    if _DEAD_WORKER in text:
+        raise RunFailed(
+            "The run failed: a worker process died in the middle of its work. Was it killed, or is "
+            "there too little memory for so many (--direct_num_workers)? This runner does not "
+            "replace it: run again."
+        ) from error
+    system = list(_SYSTEM_ERROR.finditer(text))
+    # Only if it is the end of the chain, not what a later error arose from.
+    if system and not _LATER_ERROR.search(text, system[-1].end()):
+        name, message, step = system[-1].group("name", "message", "step")
+        if answer := _HTTP_ANSWER.match(message):
+            message = f"the bucket answered {answer[1]} {http.HTTPStatus(int(answer[1])).phrase}"
+        doing = _DOING.get((step or "").split("/")[0])
+        when = f" while {doing}" if doing else ""
+        raise RunFailed(f"The run failed{when}: {message} ({name.split('.')[-1]})") from error
+    _LOG.error("The pipeline failed. %s", workers_said, exc_info=error)
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    cause = lines[-1].strip() if lines else type(error).__name__
+    raise RunFailed(f"The run failed: {cause}") from error

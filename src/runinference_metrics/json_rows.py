@@ -1,0 +1,79 @@
+"""A line of JSON to an object that every later step can carry: to a file, and between machines."""
+
+import json
+import math
+from typing import Any
+
+# Objects and arrays in each other. Deeper ones break what comes after the parser: pickling between
+# steps and writing, each at a depth of its own.
+MAX_DEPTH = 100
+
+
+class BadRow(Exception):
+    """A line that gives no row.
+
+    Args:
+        reason: the dead letter's reason.
+        detail: its detail.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        # It would be written as null.
+        raise ValueError(f"the number {digits[:40]} is too large")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The object that a line holds.
+
+    Raises:
+        BadRow: it holds none, or one that cannot be carried.
+    """
+    try:
+        row = _DECODER.decode(text)
+        if "\\ud" in text.lower():
+            # Half a surrogate pair passes the parser and no encoder after it.
+            json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadRow("invalid_unicode", "half of a surrogate pair stands alone") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise BadRow("malformed_json", str(error)) from None
+    if not isinstance(row, dict):
+        raise BadRow("malformed_json", f"expected a JSON object, got {type(row).__name__}")
+    # Every level has a bracket, so most lines need no closer look.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(row) > MAX_DEPTH:
+        raise _too_deep()
+    return row
+
+
+def _too_deep() -> BadRow:
+    return BadRow("malformed_json", f"more than {MAX_DEPTH} objects and arrays in each other")
+
+
+def _depth(row: Any) -> int:
+    """How deep objects and arrays lie in each other; without recursion."""
+    depth, level = 0, [row]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [
+            child
+            for one in level
+            for child in (one.values() if isinstance(one, dict) else one)
+        ]  # fmt: skip
+    return depth
