@@ -103,8 +103,8 @@ def report(times: dict[str, list[float]], output: Path) -> None:
 
 
 if __name__ == "__main__":
-    # In a thread, as Beam's workers run bundles: the allocator gives the main thread another kind of
-    # heap than all others, which is a matter of several percent for what runs in it.
+    # In a thread, as Beam's workers run bundles: the allocator gives the main thread another kind
+    # of heap than all others, which is a matter of several percent for what runs in it.
     thread = threading.Thread(target=main)
     thread.start()
     thread.join()
