@@ -48,7 +48,7 @@ run: $(VENV)/ready ## classify INPUT (samples/) into OUTPUT (out/) and print the
 		--model='$(MODEL)' --device='$(DEVICE)' $(OVERWRITE) $(ARGS)
 
 test: $(VENV)/ready-dev ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 test-container: $(VENV)/ready-dev ## build the image with podman against stand-ins, and try it
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \

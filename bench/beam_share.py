@@ -23,7 +23,8 @@ from material import fresh, write_json
 from runinference_metrics import options, pipeline
 from runinference_metrics.classifier import ClassifierSpec
 from runinference_metrics.inference import ClassifierHandler
-from runinference_metrics.records import BatchStats, Classification, Effective
+from runinference_metrics.measured import BatchStats, Effective
+from runinference_metrics.records import Classification
 
 FEW = 1000
 LABELS = ("NEGATIVE", "POSITIVE")

@@ -8,7 +8,8 @@ import pytest
 from runinference_metrics import metrics, options
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.summary import DeadLettered, RowsRead, Summary
+from runinference_metrics.events import DeadLettered, RowsRead
+from runinference_metrics.summary import Summary
 from runinference_metrics.writing import _WriteSummaryFn
 
 FACTS = {"runner": "r", "job": None, "version": "0", "beam_version": "2", "python_version": "3"}

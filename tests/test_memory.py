@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runinference_metrics.batching import micro_batches
@@ -45,6 +45,7 @@ LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=80)
 
 
 @given(LENGTHS, st.integers(1, 2000), st.integers(50, 2000))
+@example([1, 1, 1, 13, 35], 105, 50)
 def test_every_text_is_run_once_and_the_budget_fits(
     lengths: list[int], max_tokens: int, capacity: int
 ) -> None:
@@ -59,9 +60,11 @@ def test_every_text_is_run_once_and_the_budget_fits(
         assert budget.lowered is None
     # Halving never goes below half of what fits.
     assert budget.max_tokens >= min(max_tokens, capacity // 2)
-    # And what was learnt holds: the next batch of the same texts runs without a retry.
-    device.tried.clear()
-    run(device, budget)
+    # And what was learnt lasts: each retry halves the budget, and soon there are none. (Texts of
+    # unequal lengths may fill half a budget only partly, and the next ones wholly.)
+    for _ in range(max_tokens.bit_length()):
+        device.tried.clear()
+        run(device, budget)
     assert all(tokens <= capacity for tokens in device.tried)
 
 

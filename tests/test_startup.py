@@ -11,7 +11,7 @@ import torch
 from conftest import ROOT, Program
 from runinference_metrics import gpu, metrics
 from runinference_metrics.gpu import GpuMonitor
-from runinference_metrics.records import GpuSample
+from runinference_metrics.measured import GpuSample
 from runinference_metrics.startup import Startup, process_age_milli_secs
 from runinference_metrics.summary import Summary
 

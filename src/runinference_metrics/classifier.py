@@ -18,10 +18,11 @@ from runinference_metrics.encoder import packed_encoder
 from runinference_metrics.errors import UserError
 from runinference_metrics.gpu import GpuMonitor
 from runinference_metrics.loading import load_model, load_tokenizer
+from runinference_metrics.measured import BatchStats, Effective
 from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.padded_model import PaddedModel
-from runinference_metrics.records import BatchStats, Classification, Effective
+from runinference_metrics.records import Classification
 from runinference_metrics.tokens import TokenizedTexts, Tokenizer, Tokens
 
 _LOG = logging.getLogger(__name__)

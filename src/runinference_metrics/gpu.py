@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from runinference_metrics.records import GpuSample
+from runinference_metrics.measured import GpuSample
 
 _LOG = logging.getLogger(__name__)
 

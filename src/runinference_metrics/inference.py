@@ -16,22 +16,16 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from runinference_metrics import names
+from runinference_metrics import emitting, names
 from runinference_metrics.batching import Joiner
 from runinference_metrics.classifier import Classifier, ClassifierSpec
 from runinference_metrics.errors import UserError
 from runinference_metrics.isolation import BrokenClassifier
+from runinference_metrics.measured import BatchRun, Machine, Worker
 from runinference_metrics.options import Settings
 from runinference_metrics.progress import ProgressCount
-from runinference_metrics.records import (
-    BatchRun,
-    BatchStats,
-    ClassifiedBatch,
-    Machine,
-    RecordBatch,
-    Worker,
-)
-from runinference_metrics.recovery import Recovered, check_answers, classify_batch
+from runinference_metrics.records import ClassifiedBatch, RecordBatch
+from runinference_metrics.recovery import check_answers, classify_batch
 from runinference_metrics.remote_model import local_folder
 from runinference_metrics.startup import Startup, is_first_load, process_age_milli_secs
 from runinference_metrics.timeouts import WatchedClassifier
@@ -127,12 +121,12 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
             Metrics.counter(namespace, names.NUM_INFERENCES).inc(len(found.batch))
             Metrics.distribution(namespace, names.BATCH_SIZE).update(len(found.batch))
             Metrics.distribution(namespace, names.BATCH_BYTES).update(request_bytes)
-            _report_stats(found.classification.stats)
-        _report_faults(namespace, found)
+            emitting.stats(found.classification.stats)
+        emitting.faults(namespace, found)
         if self._progress_folder:
             _progress(self._progress_folder).add(len(batch))
         startup = _STARTED.take(model)
-        _report_startup(startup)
+        emitting.startup(startup)
         run = BatchRun(
             started // 1000,
             latency_micro_secs,
@@ -204,35 +198,6 @@ def _worker(model: Classifier) -> Worker:
 
 def _progress(folder: str) -> ProgressCount:
     return _PROGRESS.setdefault(folder, ProgressCount(folder))
-
-
-def _report_stats(stats: BatchStats) -> None:
-    space = names.OWN_NAMESPACE
-    Metrics.counter(space, names.TOKENS).inc(stats.tokens)
-    Metrics.counter(space, names.PADDING_TOKENS).inc(stats.padding)
-    Metrics.counter(space, names.TRUNCATED_TEXTS).inc(stats.truncated)
-    Metrics.counter(space, names.MICRO_BATCHES).inc(stats.micro_batches)
-    Metrics.distribution(space, names.TOKENIZE).update(stats.tokenize_micro_secs)
-    Metrics.distribution(space, names.WAIT).update(stats.wait_micro_secs)
-    Metrics.distribution(space, names.FORWARD).update(stats.forward_micro_secs)
-
-
-def _report_startup(startup: Startup | None) -> None:
-    if startup:
-        for name, milli_secs in startup.by_name().items():
-            Metrics.distribution(names.OWN_NAMESPACE, name).update(milli_secs)
-
-
-def _report_faults(namespace: str, found: Recovered) -> None:
-    faults, space = found.faults, names.OWN_NAMESPACE
-    for where, name, count in (
-        (namespace, names.FAILED_BATCHES, faults.failed_batches),
-        (space, names.RECLASSIFICATIONS, faults.reclassifications),
-        (space, names.TIMEOUTS, faults.timeouts),
-        (space, names.OUT_OF_MEMORY_RETRIES, found.classification.stats.out_of_memory_retries),
-    ):
-        if count:
-            Metrics.counter(where, name).inc(count)
 
 
 class _JoinBatches(beam.DoFn):

@@ -64,7 +64,8 @@ def run_micro_batches(
 ) -> list[tuple[list[int], Result]]:
     """Runs micro-batches; one that does not fit is cut again to half its tokens, and so on.
 
-    The budget is lowered to what went well, for what is still to run too. It stays when a single
+    The budget is lowered to half of what did not fit, for what is still to run too, as soon as all
+    of it has run in pieces of at most that size. It stays when a single
     text does not fit: that text, not the budget, is too large.
 
     Args:

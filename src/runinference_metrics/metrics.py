@@ -7,8 +7,9 @@ from typing import Any
 from runinference_metrics import names
 from runinference_metrics.distribution import RELATIVE_ERROR, Distribution
 from runinference_metrics.errors import RunFailed
+from runinference_metrics.events import SCORE_UNIT
 from runinference_metrics.prices import Prices, Resources
-from runinference_metrics.summary import SCORE_UNIT, Summary, WorkerTotals
+from runinference_metrics.summary import Summary, WorkerTotals
 
 # Rises when a reader of metrics.json would have to change.
 SCHEMA_VERSION = 3

@@ -7,8 +7,12 @@ from typing import Any, NoReturn
 
 from runinference_metrics.accelerators import accelerator
 from runinference_metrics.errors import FlagError, UserError
-from runinference_metrics.parameters import AUTO_BATCH_SIZES, PARAMETERS
+from runinference_metrics.parameters import PARAMETERS
 from runinference_metrics.values import AUTO
+
+# What "auto" is, by device. On a CPU 512 sentences are seconds of work. A GPU computes thousands of
+# sentences at once, and is waited for once a batch.
+AUTO_BATCH_SIZES = {"CPU": (64, 512), "GPU": (1024, 8192)}
 
 
 @dataclass(frozen=True)

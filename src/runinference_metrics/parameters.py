@@ -19,9 +19,6 @@ LARGEST_BATCH_SIZE = 65_536
 # The largest token budget that is useful on the GPUs of today (an H200 saturates far below it).
 LARGEST_BATCH_TOKENS = 4_194_304
 
-# What "auto" is, by device. On a CPU 512 sentences are seconds of work. A GPU computes thousands of
-# sentences at once, and is waited for once a batch.
-AUTO_BATCH_SIZES = {"CPU": (64, 512), "GPU": (1024, 8192)}
 # A day: whoever waits longer wants no limit.
 LONGEST_TIMEOUT_SECS = 86_400
 DEVICES = ("CPU", "GPU")

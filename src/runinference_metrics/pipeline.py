@@ -11,18 +11,12 @@ from apache_beam.metrics import Metrics
 
 from runinference_metrics import files, names, reading
 from runinference_metrics.batching import MAX_BATCH_BYTES
+from runinference_metrics.events import BatchMeasured, Began, DeadLettered, FileFound, RowsRead
 from runinference_metrics.inference import ClassifierHandler, ClassifyBatches
 from runinference_metrics.options import Settings
 from runinference_metrics.prices import Prices
 from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch, Rejected
-from runinference_metrics.summary import (
-    BatchMeasured,
-    Began,
-    DeadLettered,
-    FileFound,
-    RowsRead,
-    SummaryFn,
-)
+from runinference_metrics.summary import SummaryFn
 from runinference_metrics.writing import WriteDeadLetters, WritePredictions, WriteSummary
 
 _REJECTED = "rejected"

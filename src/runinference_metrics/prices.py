@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from runinference_metrics.errors import UserError
-from runinference_metrics.records import Machine
+from runinference_metrics.measured import Machine
 
 _TAKES = "a YAML or JSON file with currency, region, date, vcpu_hour and memory_gb_hour"
 _GIB = 2**30

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from runinference_metrics.faults import NO_FAULTS, Faults
 from runinference_metrics.isolation import CANARY, BrokenClassifier, Isolated, isolate
-from runinference_metrics.records import BatchStats, Classification, RecordBatch, Rejected
+from runinference_metrics.measured import BatchStats
+from runinference_metrics.records import Classification, RecordBatch, Rejected
 
 Classify = Callable[[list[str]], Classification]
 

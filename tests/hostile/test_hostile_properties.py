@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from conftest import ROOT
 from runinference_metrics import files, pipeline, reading
+from runinference_metrics.events import RowsRead
 from runinference_metrics.files import FileRange
 from runinference_metrics.reading import RowFields
 from runinference_metrics.records import RecordBatch, Rejected
-from runinference_metrics.summary import RowsRead
 
 FIELDS = RowFields("text", "id", ("*",))
 README = (ROOT / "README.md").read_text()

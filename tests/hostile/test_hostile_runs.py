@@ -16,9 +16,9 @@ from runinference_metrics import pipeline, reading, remote_model
 from runinference_metrics.__main__ import main
 from runinference_metrics.checks import input_patterns
 from runinference_metrics.errors import UserError
+from runinference_metrics.events import RowsRead
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.remote_model import RemoteModel
-from runinference_metrics.summary import RowsRead
 
 MARKUP = "<img src=x onerror=alert(1)>"
 NAMES = [
@@ -65,7 +65,9 @@ def test_all_hostile_files_in_one_run(program: Program, tmp_path: Path) -> None:
     (folder / "folder.txt").mkdir()
     (folder / "folder.txt" / "inside.txt").write_text("not asked for\n")
     model = make_model(tmp_path / "<u>model", "distilbert", labels=(MARKUP, "=1+1", "</style>"))
-    ran = program(f"--input={folder.parent}/in? {MARKUP}/*", f"--model={model}")
+    ran = program(
+        f"--input={folder.parent}/in? {MARKUP}/*", f"--model={model}", "--max_failure_rate=1"
+    )
     assert ran.code == 0, ran.err
     # Nothing of the data on the terminal.
     assert "good film" not in ran.out + ran.err
