@@ -152,3 +152,53 @@ def test_int8_of_any_architecture_is_close(tmp_path: Path, sentences: list[str])
     # Weights eight times as large as trained ones: the worst text may differ visibly.
     assert (expected - found).abs().mean() < 0.05
     assert rounded.num_bytes < exact.num_bytes
+
+
+def stand_in_for_onednn(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+    """oneDNN's operations in bfloat16 on a CPU without them; `factor` is a mistake of theirs."""
+    ops = torch.ops.mkldnn
+    monkeypatch.setattr(ops, "_is_mkldnn_bf16_supported", lambda: True)
+    monkeypatch.setattr(ops, "_reorder_linear_weight", lambda weight: weight)
+    monkeypatch.setattr(
+        ops, "_linear_pointwise",
+        lambda x, weight, bias, *_: torch.nn.functional.linear(x, weight, bias) * factor,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("factor", "rows"), [(1.0, linears.ROWS_OF_A_PRIMITIVE), (1.2, 1)])
+def test_what_the_processor_s_library_gives_is_checked(
+    monkeypatch: pytest.MonkeyPatch, factor: float, rows: int
+) -> None:
+    stand_in_for_onednn(monkeypatch, factor)
+    torch.manual_seed(3)
+    weight, bias = torch.randn(24, 16).bfloat16(), torch.randn(24).bfloat16()
+    made = linear(weight, bias)
+    assert made.rows == rows
+    x = torch.randn(5, 16).bfloat16()
+    assert torch.equal(made(x), torch.nn.functional.linear(x, weight, bias))
+
+
+def test_a_library_that_fails_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stand_in_for_onednn(monkeypatch, 1.0)
+
+    def fails(weight: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("no primitive")
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", fails)
+    made = linear(torch.randn(24, 16).bfloat16(), None)
+    assert made.rows == 1
+    assert "cannot be laid out once here: no primitive" in caplog.text
+
+
+def test_bfloat16_is_close_to_torch_s_on_this_processor() -> None:
+    """Whichever of the two ways it takes here."""
+    torch.manual_seed(2)
+    weight, bias = torch.randn(96, 768).bfloat16(), torch.randn(96).bfloat16()
+    made = linear(weight, bias)
+    for rows in (1, 31, 32, 64):
+        x = torch.randn(rows, 768).bfloat16()
+        with torch.inference_mode():
+            found, expected = made(x).float(), torch.nn.functional.linear(x, weight, bias).float()
+        assert (found - expected).abs().max() <= 0.02 * expected.abs().max()

@@ -1,6 +1,7 @@
 """Linear layers at each precision, with their weights laid out as the processor wants them."""
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,10 +12,17 @@ from torch.nn import functional
 # A primitive of oneDNN is compiled for one number of rows, which takes milliseconds. Rounded up to
 # this, the micro-batches of a run have a few dozen numbers of rows, which stay compiled.
 ROWS_OF_A_PRIMITIVE = 32
+# Two ways to add up products in float32, each rounded to the 8 bits of bfloat16 at the end.
+_BFLOAT16_STEPS = 2 / 128
 # Instructions that add up products of 8-bit integers without overflow.
 _DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "arm_dot", "dotprod")
 # Symmetric: -128 has no counterpart.
 _LARGEST_INT8 = 127
+
+
+Apply = Callable[[torch.Tensor], torch.Tensor]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Linear:
         rows: the number of rows should be a multiple of this.
     """
 
-    apply: Callable[[torch.Tensor], torch.Tensor]
+    apply: Apply
     num_bytes: int
     rows: int = 1
 
@@ -48,19 +56,39 @@ def linear(weight: torch.Tensor, bias: torch.Tensor | None, int8: bool = False) 
     if int8:
         return _int8(weight, bias)
     num_bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
-    if weight.dtype == torch.bfloat16 and weight.device.type == "cpu" and _packs_bfloat16():
-        # functional.linear would lay out the weights anew in each call.
-        packed = torch.ops.mkldnn._reorder_linear_weight(weight)
-        return Linear(
-            lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], ""),
-            num_bytes,
-            ROWS_OF_A_PRIMITIVE,
-        )
+    if weight.dtype == torch.bfloat16 and weight.device.type == "cpu":
+        packed = _packed_bfloat16(weight, bias)
+        if packed:
+            return Linear(packed, num_bytes, ROWS_OF_A_PRIMITIVE)
     return Linear(lambda x: functional.linear(x, weight, bias), num_bytes)
 
 
-def _packs_bfloat16() -> bool:
-    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+def _packed_bfloat16(weight: torch.Tensor, bias: torch.Tensor | None) -> Apply | None:
+    """With the weights laid out once: functional.linear would do so anew in each call.
+
+    None where oneDNN has no bfloat16 here, or does not give what functional.linear gives: these
+    operations are torch's own, for its compiler, and no promise to anybody else.
+    """
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return None
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(ROWS_OF_A_PRIMITIVE, weight.shape[1], generator=generator).bfloat16()
+    try:
+        with torch.inference_mode():
+            laid_out = torch.ops.mkldnn._reorder_linear_weight(weight)
+
+            def apply(x: torch.Tensor) -> torch.Tensor:
+                result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
+                    x, laid_out, bias, "none", [], ""
+                )
+                return result
+
+            found, expected = apply(x).float(), functional.linear(x, weight, bias).float()
+    except Exception as error:
+        _LOG.warning("Weights in bfloat16 cannot be laid out once here: %s", error)
+        return None
+    close = (found - expected).abs().max() <= _BFLOAT16_STEPS * expected.abs().max()
+    return apply if close else None
 
 
 def _int8(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
