@@ -1,5 +1,7 @@
 """The packed encoder's parts: tokens, attention, linear layers."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +204,18 @@ def test_bfloat16_is_close_to_torch_s_on_this_processor() -> None:
         with torch.inference_mode():
             found, expected = made(x).float(), torch.nn.functional.linear(x, weight, bias).float()
         assert (found - expected).abs().max() <= 0.02 * expected.abs().max()
+
+
+@pytest.mark.parametrize("int8", [False, True])
+@pytest.mark.parametrize("architecture", ["distilbert", "bert", "roberta"])
+def test_what_is_packed_does_not_stay_in_memory_twice(
+    tmp_path: Path, architecture: str, int8: bool
+) -> None:
+    folder = make_model(tmp_path / "m", architecture)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    gone = weakref.ref(model)
+    encoder = packed_encoder(model, int8)
+    assert encoder is not None
+    del model
+    gc.collect()
+    assert gone() is None

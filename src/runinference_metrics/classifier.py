@@ -18,7 +18,7 @@ from runinference_metrics.encoder import packed_encoder
 from runinference_metrics.errors import UserError
 from runinference_metrics.gpu import GpuMonitor
 from runinference_metrics.loading import load_model, load_tokenizer
-from runinference_metrics.measured import BatchStats, Effective
+from runinference_metrics.measured import NO_WORK, BatchStats, Effective
 from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
 from runinference_metrics.padded_model import PaddedModel
@@ -37,7 +37,6 @@ _DTYPES = {
 }
 # float32 carries seven to eight decimals of a probability; the rest is noise in the output.
 _SCORE_DECIMALS = 8
-_NO_WORK = BatchStats(0, 0, 0, 0, 0, 0, 0, 0, {})
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ class Classifier:
         time, while the GPU computes what came before: it is waited for only once.
         """
         if not texts:
-            return Classification(self.label_names, [], [], _NO_WORK)
+            return Classification(self.label_names, [], [], NO_WORK)
         step = self._texts_at_once or len(texts)
         done = [self._start(texts[at : at + step]) for at in range(0, len(texts), step)]
         finishing = time.perf_counter_ns()

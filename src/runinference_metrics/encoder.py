@@ -101,8 +101,7 @@ class PackedEncoder:
         self._layers = layers
         self._head = head
         width = embeddings.words.shape[1]
-        self._heads = Heads(heads, width // heads)
-        self._attention = attention_for(self._heads, embeddings.words)
+        self._attention = attention_for(Heads(heads, width // heads), embeddings.words)
         self._rows = max(one.rows for layer in layers for one in layer.linears)
         norms = [
             embeddings.norm,
@@ -202,10 +201,13 @@ def _distilbert(model: Any, int8: bool) -> PackedEncoder:
         Norm.of(words.LayerNorm),
     )  # fmt: skip
 
-    def head(first: torch.Tensor) -> torch.Tensor:
-        return model.classifier(functional.relu(model.pre_classifier(first)))
+    # Not the model itself, which would keep the weights that were packed.
+    pre_classifier, classifier = model.pre_classifier, model.classifier
 
-    size = _head_bytes(model.pre_classifier, model.classifier)
+    def head(first: torch.Tensor) -> torch.Tensor:
+        return classifier(functional.relu(pre_classifier(first)))
+
+    size = _head_bytes(pre_classifier, classifier)
     return PackedEncoder(embeddings, layers, model.config.n_heads, head, size)
 
 
@@ -234,21 +236,25 @@ def _bert_like(base: Any, int8: bool, padding_index: int | None) -> tuple[Embedd
 def _bert(model: Any, int8: bool) -> PackedEncoder:
     embeddings, layers = _bert_like(model.bert, int8, None)
 
+    pooler, classifier = model.bert.pooler, model.classifier
+
     def head(first: torch.Tensor) -> torch.Tensor:
         # The pooler takes the first token of a sequence.
-        return model.classifier(model.bert.pooler(first[:, None]))
+        return classifier(pooler(first[:, None]))
 
-    size = _head_bytes(model.bert.pooler, model.classifier)
+    size = _head_bytes(pooler, classifier)
     return PackedEncoder(embeddings, layers, model.config.num_attention_heads, head, size)
 
 
 def _roberta(model: Any, int8: bool) -> PackedEncoder:
     embeddings, layers = _bert_like(model.roberta, int8, model.config.pad_token_id)
 
-    def head(first: torch.Tensor) -> torch.Tensor:
-        return model.classifier(first[:, None])
+    classifier = model.classifier
 
-    size = _head_bytes(model.classifier)
+    def head(first: torch.Tensor) -> torch.Tensor:
+        return classifier(first[:, None])
+
+    size = _head_bytes(classifier)
     return PackedEncoder(embeddings, layers, model.config.num_attention_heads, head, size)
 
 

@@ -52,6 +52,9 @@ class BatchStats:
     gpu: GpuSample | None = None
 
 
+NO_WORK = BatchStats(0, 0, 0, 0, 0, 0, 0, 0, {})
+
+
 @dataclass(frozen=True, slots=True)
 class Effective:
     """What the environment and the model decided; recorded in metrics.json."""

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 from runinference_metrics.faults import NO_FAULTS, Faults
 from runinference_metrics.isolation import CANARY, BrokenClassifier, Isolated, isolate
-from runinference_metrics.measured import BatchStats
+from runinference_metrics.measured import NO_WORK, BatchStats
 from runinference_metrics.records import Classification, RecordBatch, Rejected
 
 Classify = Callable[[list[str]], Classification]
-
-_NO_WORK = BatchStats(0, 0, 0, 0, 0, 0, 0, 0, {})
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def _joined(isolated: Isolated[Classification]) -> Classification:
 
 def _added(stats: Sequence[BatchStats]) -> BatchStats:
     if not stats:
-        return _NO_WORK
+        return NO_WORK
     lengths: Counter[int] = Counter()
     for one in stats:
         lengths.update(one.lengths)
