@@ -78,7 +78,7 @@ def make_model(folder: Path, architecture: str, **config: Any) -> Path:
                 **config,
             )
         )
-    elif architecture in ("roberta", "electra"):
+    elif architecture in ("roberta", "xlm-roberta", "camembert", "electra"):
         sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
                  "intermediate_size": 64, "max_position_embeddings": 66}  # fmt: skip
         made = AutoConfig.for_model(architecture, vocab_size=vocabulary, pad_token_id=0, **sizes,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -14,14 +15,12 @@ import torch
 import transformers
 
 from runinference_metrics.batching import micro_batches
-from runinference_metrics.encoder import packed_encoder
 from runinference_metrics.errors import UserError
 from runinference_metrics.gpu import GpuMonitor
-from runinference_metrics.loading import load_model, load_tokenizer
+from runinference_metrics.loading import load_config, load_network, load_tokenizer
 from runinference_metrics.measured import NO_WORK, BatchStats, Effective
 from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
-from runinference_metrics.padded_model import PaddedModel
 from runinference_metrics.records import Classification
 from runinference_metrics.tokens import TokenizedTexts, Tokenizer, Tokens
 
@@ -118,7 +117,6 @@ class Classifier:
 
     def __init__(self, spec: ClassifierSpec) -> None:
         folder = ModelFolder.read(spec.model)
-        digest = folder.digest(folder.check_digests())
         check_device(spec.device)
         precision = auto_precision(spec.device) if spec.precision == "auto" else spec.precision
         if spec.threads:
@@ -127,15 +125,26 @@ class Classifier:
             os.environ.setdefault("RAYON_NUM_THREADS", str(spec.threads))
         self._gpu = spec.device == "GPU"
         self._multi_label = folder.multi_label
-        model = load_model(folder, _DTYPES[precision]).to("cuda" if self._gpu else "cpu").eval()
-        self.label_names = _label_names(model.config, folder)
         max_length = folder.check_max_length(spec.max_length)
-        vocabulary = model.config.get_text_config().vocab_size
-        self._tokenizer = Tokenizer(load_tokenizer(folder, vocabulary), max_length)
-        int8 = precision == INT8
-        self._network: Network = packed_encoder(model, int8) or PaddedModel(
-            model, self._tokenizer, int8
-        )
+        with ThreadPoolExecutor(1) as beside:
+            # Reading and digesting the weights takes as long as all else here.
+            digesting = beside.submit(lambda: folder.digest(folder.check_digests()))
+            try:
+                config = load_config(folder)
+                self.label_names = _label_names(config, folder)
+                vocabulary = config.get_text_config().vocab_size
+                self._tokenizer = Tokenizer(load_tokenizer(folder, vocabulary), max_length)
+                self._network: Network = load_network(
+                    folder,
+                    config,
+                    self._tokenizer,
+                    _DTYPES[precision],
+                    "cuda" if self._gpu else "cpu",
+                    precision == INT8,
+                )
+            finally:
+                # A file that is not the one recorded explains whatever else was found wrong.
+                digest = digesting.result()
         self._budget = TokenBudget(spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device])
         self._texts_at_once = _TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
         self._monitor = GpuMonitor() if self._gpu else None

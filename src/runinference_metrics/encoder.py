@@ -13,10 +13,8 @@ import torch
 from torch.nn import functional
 
 from runinference_metrics.attention import Heads, attention_for, to_device
-from runinference_metrics.linears import Linear, linear
+from runinference_metrics.linears import Linear
 from runinference_metrics.tokens import Tokens
-
-Head = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,11 +24,6 @@ class Norm:
     weight: torch.Tensor
     bias: torch.Tensor
     eps: float
-
-    @classmethod
-    def of(cls, module: Any) -> "Norm":
-        """That of a torch module."""
-        return cls(module.weight.detach(), module.bias.detach(), module.eps)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
@@ -83,6 +76,18 @@ class Embeddings:
         return np.where(real, counted, 0) + self.padding_index
 
 
+@dataclass(frozen=True)
+class Head:
+    """From the first token of each text to logits, in float32: for a few rows, it costs nothing."""
+
+    hidden: Linear
+    activation: Callable[[torch.Tensor], torch.Tensor]
+    output: Linear
+
+    def __call__(self, first: torch.Tensor) -> torch.Tensor:
+        return self.output(self.activation(self.hidden(first.float())))
+
+
 class PackedEncoder:
     """A sequence classifier of BERT's family.
 
@@ -90,13 +95,10 @@ class PackedEncoder:
         embeddings: the embeddings.
         layers: the layers.
         heads: the attention heads of each layer.
-        head: from the first token of each text, float32 of shape [texts, features], to logits.
-        head_bytes: what the head's weights occupy.
+        head: the head.
     """
 
-    def __init__(
-        self, embeddings: Embeddings, layers: list[Layer], heads: int, head: Head, head_bytes: int
-    ) -> None:
+    def __init__(self, embeddings: Embeddings, layers: list[Layer], heads: int, head: Head) -> None:
         self._embeddings = embeddings
         self._layers = layers
         self._head = head
@@ -110,10 +112,8 @@ class PackedEncoder:
         tensors = [embeddings.words, embeddings.positions]
         tensors += [] if embeddings.types is None else [embeddings.types]
         tensors += [tensor for norm in norms for tensor in (norm.weight, norm.bias)]
-        linears = (one for layer in layers for one in layer.linears)
-        self.num_bytes = (
-            sum(one.nbytes for one in tensors) + sum(one.num_bytes for one in linears) + head_bytes
-        )
+        linears = [one for layer in layers for one in layer.linears] + [head.hidden, head.output]
+        self.num_bytes = sum(one.nbytes for one in tensors) + sum(one.num_bytes for one in linears)
 
     @property
     def device(self) -> torch.device:
@@ -140,128 +140,7 @@ class PackedEncoder:
             attended = layer.attended(attend(layer.query_key_value(x)))
             x = layer.attention_norm(attended.add_(x))
             x = layer.output_norm(layer.down(layer.activation(layer.up(x))).add_(x))
-        first = x[self._on_device(tokens.starts)].float()
-        return self._head(first)
+        return self._head(x[self._on_device(tokens.starts)])
 
     def _on_device(self, array: np.ndarray) -> torch.Tensor:
         return to_device(array, self.device)
-
-
-def packed_encoder(model: Any, int8: bool = False) -> PackedEncoder | None:
-    """The packed form of a model of transformers; None when it is not of BERT's family.
-
-    Args:
-        model: the model, on its device and in its type. Its weights are shared where possible.
-        int8: quantise the linear layers of the encoder.
-    """
-    make = _FAMILY.get(type(model).__name__)
-    config = model.config
-    if make is None or getattr(config, "is_decoder", False):
-        return None
-    if getattr(config, "position_embedding_type", None) not in (None, "absolute"):
-        return None
-    return make(model, int8)
-
-
-def _joined(modules: tuple[Any, ...], int8: bool) -> Linear:
-    """Several linear layers of the same input as one."""
-    return linear(
-        torch.cat([one.weight for one in modules]), torch.cat([one.bias for one in modules]), int8
-    )
-
-
-def _single(module: Any, int8: bool) -> Linear:
-    return linear(module.weight, module.bias, int8)
-
-
-def _head_bytes(*modules: Any) -> int:
-    for one in modules:
-        # A few rows a batch: exact arithmetic costs nothing here.
-        one.float()
-    return sum(tensor.nbytes for one in modules for tensor in one.parameters())
-
-
-def _distilbert(model: Any, int8: bool) -> PackedEncoder:
-    base = model.distilbert
-    layers = [
-        Layer(
-            _joined((one.attention.q_lin, one.attention.k_lin, one.attention.v_lin), int8),
-            _single(one.attention.out_lin, int8),
-            Norm.of(one.sa_layer_norm),
-            _single(one.ffn.lin1, int8),
-            one.ffn.activation,
-            _single(one.ffn.lin2, int8),
-            Norm.of(one.output_layer_norm),
-        )
-        for one in base.transformer.layer
-    ]
-    words = base.embeddings
-    embeddings = Embeddings(
-        words.word_embeddings.weight.detach(), words.position_embeddings.weight.detach(), None,
-        Norm.of(words.LayerNorm),
-    )  # fmt: skip
-
-    # Not the model itself, which would keep the weights that were packed.
-    pre_classifier, classifier = model.pre_classifier, model.classifier
-
-    def head(first: torch.Tensor) -> torch.Tensor:
-        return classifier(functional.relu(pre_classifier(first)))
-
-    size = _head_bytes(pre_classifier, classifier)
-    return PackedEncoder(embeddings, layers, model.config.n_heads, head, size)
-
-
-def _bert_like(base: Any, int8: bool, padding_index: int | None) -> tuple[Embeddings, list[Layer]]:
-    layers = [
-        Layer(
-            _joined((one.attention.self.query, one.attention.self.key, one.attention.self.value),
-                    int8),
-            _single(one.attention.output.dense, int8),
-            Norm.of(one.attention.output.LayerNorm),
-            _single(one.intermediate.dense, int8),
-            one.intermediate.intermediate_act_fn,
-            _single(one.output.dense, int8),
-            Norm.of(one.output.LayerNorm),
-        )
-        for one in base.encoder.layer
-    ]  # fmt: skip
-    words = base.embeddings
-    embeddings = Embeddings(
-        words.word_embeddings.weight.detach(), words.position_embeddings.weight.detach(),
-        words.token_type_embeddings.weight.detach(), Norm.of(words.LayerNorm), padding_index,
-    )  # fmt: skip
-    return embeddings, layers
-
-
-def _bert(model: Any, int8: bool) -> PackedEncoder:
-    embeddings, layers = _bert_like(model.bert, int8, None)
-
-    pooler, classifier = model.bert.pooler, model.classifier
-
-    def head(first: torch.Tensor) -> torch.Tensor:
-        # The pooler takes the first token of a sequence.
-        return classifier(pooler(first[:, None]))
-
-    size = _head_bytes(pooler, classifier)
-    return PackedEncoder(embeddings, layers, model.config.num_attention_heads, head, size)
-
-
-def _roberta(model: Any, int8: bool) -> PackedEncoder:
-    embeddings, layers = _bert_like(model.roberta, int8, model.config.pad_token_id)
-
-    classifier = model.classifier
-
-    def head(first: torch.Tensor) -> torch.Tensor:
-        return classifier(first[:, None])
-
-    size = _head_bytes(classifier)
-    return PackedEncoder(embeddings, layers, model.config.num_attention_heads, head, size)
-
-
-_FAMILY: dict[str, Callable[[Any, bool], PackedEncoder]] = {
-    "DistilBertForSequenceClassification": _distilbert,
-    "BertForSequenceClassification": _bert,
-    "RobertaForSequenceClassification": _roberta,
-    "XLMRobertaForSequenceClassification": _roberta,
-    "CamembertForSequenceClassification": _roberta,
-}

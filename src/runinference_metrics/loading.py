@@ -1,22 +1,86 @@
-"""A model and its tokenizer through transformers, or a UserError that says what does not fit."""
+"""A model and its tokenizer from their folder, or a UserError that says what does not fit."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from safetensors import safe_open
+from transformers import AutoConfig, AutoTokenizer
 
+from runinference_metrics import weights
+from runinference_metrics.encoder import PackedEncoder
 from runinference_metrics.errors import UserError
-from runinference_metrics.model_folder import ModelFolder
+from runinference_metrics.families import Shapes, family_of
+from runinference_metrics.model_folder import SINGLE_FILE, ModelFolder
+from runinference_metrics.padded_model import PaddedModel
+from runinference_metrics.tokens import Tokenizer
 
 
-def load_model(folder: ModelFolder, dtype: torch.dtype) -> Any:
-    """Loads the weights; raises UserError unless each tensor of the model is there, and fits."""
-    # Its bar for every load would be drawn over the run's own progress, and its report of what
-    # does not fit is a table of many lines.
+def load_config(folder: ModelFolder) -> Any:
+    """The model's configuration, as transformers reads it; raises UserError when it cannot."""
+    # From here on quiet: its bar for every load would be drawn over the run's own progress, and its
+    # report of what does not fit is a table of many lines.
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
+    try:
+        return AutoConfig.from_pretrained(
+            folder.path, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:
+        raise _unloadable(folder, error) from error
+
+
+def load_network(
+    folder: ModelFolder,
+    config: Any,
+    tokenizer: Tokenizer,
+    dtype: torch.dtype,
+    device: str,
+    int8: bool,
+) -> PackedEncoder | PaddedModel:
+    """Loads the model, in the fastest form that there is for it.
+
+    A model of BERT's family whose file holds exactly its weights is read from there: importing
+    transformers' own model would take longer than all else between the imports and the first
+    forward pass. Anything else goes through transformers, which converts or refuses it.
+
+    Args:
+        folder: the model's folder.
+        config: its configuration, of transformers.
+        tokenizer: its tokenizer, which knows how to pad.
+        dtype: the type to compute in.
+        device: torch's name of the device.
+        int8: quantise the linear layers.
+
+    Raises:
+        UserError: a weight is missing, surplus or of another size.
+    """
+    family = family_of(config)
+    file = Path(folder.path) / SINGLE_FILE
+    if family and file.is_file() and family.is_all_of(config, weights.shapes(file)):
+        with safe_open(file, framework="pt") as stored:
+            return family.encoder(
+                config, lambda name: stored.get_tensor(name).to(device, dtype), int8
+            )
+    model = _load_model(folder, dtype).to(device).eval()
+    tensors = model.state_dict()
+    if family and _has(tensors, family.shapes(model.config)):
+        return family.encoder(model.config, tensors.__getitem__, int8)
+    return PaddedModel(model, tokenizer, int8)
+
+
+def _has(tensors: Mapping[str, torch.Tensor], shapes: Shapes) -> bool:
+    return all(name in tensors and tensors[name].shape == shape for name, shape in shapes.items())
+
+
+def _load_model(folder: ModelFolder, dtype: torch.dtype) -> Any:
+    """transformers' own model; raises UserError unless each tensor is there, and fits."""
+    # The architectures come with it, and with them much else: not before one is needed.
+    from transformers import AutoModelForSequenceClassification
+
     try:
         model, found = AutoModelForSequenceClassification.from_pretrained(
             folder.path,
@@ -29,9 +93,7 @@ def load_model(folder: ModelFolder, dtype: torch.dtype) -> Any:
             ignore_mismatched_sizes=True,
         )
     except Exception as error:
-        raise UserError(
-            "model", "a model that transformers can load", f"{folder.path!r}: {_line(error)}"
-        ) from error
+        raise _unloadable(folder, error) from error
     # Wherever one of these is let pass, transformers puts random numbers, or leaves out layers.
     missing = sorted(found["missing_keys"])
     if missing:
@@ -73,6 +135,11 @@ def load_tokenizer(folder: ModelFolder, vocabulary: int) -> Any:
             f"{folder.path!r}: {len(tokenizer)} tokens for {vocabulary} embeddings",
         )
     return tokenizer
+
+
+def _unloadable(folder: ModelFolder, error: Exception) -> UserError:
+    got = f"{folder.path!r}: {_line(error)}"
+    return UserError("model", "a model that transformers can load", got)
 
 
 def _more_of_the_same(unexpected: Any, expected: Any) -> list[str]:

@@ -1,0 +1,198 @@
+"""Models read from their file, against the same models loaded by transformers."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig
+
+from conftest import DEMO_MODEL, make_model
+from runinference_metrics import families, loading
+from runinference_metrics.classifier import Classifier, ClassifierSpec
+from runinference_metrics.encoder import PackedEncoder
+from runinference_metrics.errors import UserError
+
+PACKED = ("distilbert", "bert", "roberta", "xlm-roberta", "camembert")
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def by_transformers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders that were loaded by transformers."""
+    loaded = []
+    own = loading._load_model
+
+    def load(folder: Any, dtype: torch.dtype) -> Any:
+        loaded.append(folder.path)
+        return own(folder, dtype)
+
+    monkeypatch.setattr(loading, "_load_model", load)
+    return loaded
+
+
+def edit(folder: Path, change: Any) -> Path:
+    """Writes the weights anew, as `change` leaves them."""
+    tensors = load_file(folder / WEIGHTS)
+    change(tensors)
+    # A copy is written before the mapped file is replaced.
+    save_file(tensors, folder / "changed", metadata={"format": "pt"})
+    (folder / "changed").rename(folder / WEIGHTS)
+    return folder
+
+
+def load(folder: Path, precision: str = "float32") -> Classifier:
+    return ClassifierSpec(str(folder), precision=precision).load()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16", "int8"])
+@pytest.mark.parametrize("architecture", PACKED)
+def test_a_file_read_is_the_model_that_transformers_loads(
+    tmp_path: Path,
+    sentences: list[str],
+    by_transformers: list[str],
+    architecture: str,
+    precision: str,
+) -> None:
+    folder = make_model(tmp_path / "direct", architecture)
+    direct = load(folder, precision)
+    assert by_transformers == []
+    other = shutil.copytree(folder, tmp_path / "other")
+    # What a checkpoint has left of its pretraining: harmless, but not exactly the model.
+    edit(other, lambda tensors: tensors.update({"lm_head.bias": torch.zeros(3)}))
+    loaded = load(other, precision)
+    assert by_transformers == [str(other)]
+    for one in (direct, loaded):
+        assert isinstance(one._network, PackedEncoder)
+    assert direct.classify(sentences).scores == loaded.classify(sentences).scores
+    assert direct.model_bytes == loaded.model_bytes
+    assert direct.label_names == loaded.label_names
+
+
+def test_a_buffer_of_positions_is_no_weight(
+    tmp_path: Path, by_transformers: list[str], sentences: list[str]
+) -> None:
+    folder = make_model(tmp_path / "m", "bert")
+    expected = load(folder).classify(sentences).scores
+    edit(folder, lambda tensors: tensors.update(
+        {"bert.embeddings.position_ids": torch.arange(64)[None]}))  # fmt: skip
+    assert load(folder).classify(sentences).scores == expected
+    assert by_transformers == []
+
+
+def test_names_of_old_checkpoints_are_left_to_transformers(
+    tmp_path: Path, by_transformers: list[str], sentences: list[str]
+) -> None:
+    """BERT's own normalisations were called gamma and beta once."""
+    folder = make_model(tmp_path / "m", "bert")
+
+    def shift(tensors: dict[str, torch.Tensor]) -> None:
+        for name in [name for name in tensors if "LayerNorm" in name]:
+            tensors[name] = tensors[name] + 0.25
+
+    # Other than 1 and 0, which they would be if nothing was found.
+    edit(folder, shift)
+    expected = load(folder).classify(sentences).scores
+
+    def rename(tensors: dict[str, torch.Tensor]) -> None:
+        for name in [name for name in tensors if "LayerNorm" in name]:
+            old = name.replace("weight", "gamma").replace("bias", "beta")
+            tensors[old] = tensors.pop(name)
+
+    edit(folder, rename)
+    assert load(folder).classify(sentences).scores == expected
+    assert by_transformers == [str(folder)]
+
+
+def test_weights_in_shards_are_left_to_transformers(
+    tmp_path: Path, by_transformers: list[str], sentences: list[str]
+) -> None:
+    folder = make_model(tmp_path / "m", "distilbert")
+    expected = load(folder).classify(sentences).scores
+    tensors = load_file(folder / WEIGHTS)
+    names = sorted(tensors)
+    parts = {"model-00001-of-00002.safetensors": names[:5],
+             "model-00002-of-00002.safetensors": names[5:]}  # fmt: skip
+    for file, part in parts.items():
+        save_file({name: tensors[name] for name in part}, folder / file, metadata={"format": "pt"})
+    weight_map = {name: file for file, part in parts.items() for name in part}
+    index = {"metadata": {"total_size": 1}, "weight_map": weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / WEIGHTS).unlink()
+    assert load(folder).classify(sentences).scores == expected
+    assert by_transformers == [str(folder)]
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu_new", "silu"])
+def test_other_activations_are_transformers_own(
+    tmp_path: Path, activation: str, sentences: list[str]
+) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = make_model(tmp_path / "m", "bert", hidden_act=activation)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    inputs = AutoTokenizer.from_pretrained(folder)(
+        sentences, truncation=True, padding=True, return_tensors="pt"
+    )
+    with torch.inference_mode():
+        expected = model(**inputs).logits.softmax(-1)
+    found = torch.tensor(load(folder).classify(sentences).scores)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_an_activation_that_nobody_knows_is_the_model_s_fault(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m", "bert")
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "hidden_act": "wobble"}))
+    with pytest.raises(UserError, match="wobble"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("bert", {"is_decoder": True}),
+        ("bert", {"quantization_config": {"quant_method": "gptq"}}),
+        # Its positions are counted from there.
+        ("roberta", {"pad_token_id": None}),
+    ],
+)
+def test_what_is_not_plain_has_no_packed_form(kind: str, change: dict[str, Any]) -> None:
+    assert families.family_of(AutoConfig.for_model(kind)) is not None
+    assert families.family_of(AutoConfig.for_model(kind, **change)) is None
+
+
+def test_heads_that_do_not_divide_the_width_are_refused(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m", "distilbert")
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "n_heads": 5}))
+    with pytest.raises(UserError, match="transformers can load.* 5 must divide"):
+        load(folder)
+
+
+def test_a_file_that_is_not_the_one_recorded_explains_what_else_is_wrong(
+    tmp_path: Path, distilbert: Path
+) -> None:
+    folder = shutil.copytree(distilbert, tmp_path / "m")
+    (folder / "digests.json").write_text(json.dumps({"files": {WEIGHTS: "0" * 64}}))
+    # Which alone would be refused too, with other words.
+    edit(folder, lambda tensors: tensors.pop("distilbert.transformer.layer.0.ffn.lin1.weight"))
+    with pytest.raises(UserError, match=r"digests\.json"):
+        load(folder)
+
+
+def test_reading_the_file_leaves_transformers_architectures_alone() -> None:
+    """They take as long to import as torch itself, which every process would wait for."""
+    program = (
+        "import sys; from runinference_metrics.classifier import ClassifierSpec\n"
+        f"print(ClassifierSpec({str(DEMO_MODEL)!r}).load().classify(['A good film.']).winners)\n"
+        "print([name for name in ('transformers.modeling_utils', 'torch._dynamo', 'sympy')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[1]\n[]\n", done.stderr
