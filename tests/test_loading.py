@@ -171,7 +171,7 @@ def test_heads_that_do_not_divide_the_width_are_refused(tmp_path: Path) -> None:
     folder = make_model(tmp_path / "m", "distilbert")
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "n_heads": 5}))
-    with pytest.raises(UserError, match="transformers can load.* 5 must divide"):
+    with pytest.raises(UserError, match=r"transformers can load.* 5 must divide"):
         load(folder)
 
 
