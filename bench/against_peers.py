@@ -54,6 +54,11 @@ class Row:
         """Texts a second, the median over the rounds."""
         return statistics.median(self.texts_per_sec) if self.texts_per_sec else 0.0
 
+    def ratio_to(self, other: "Row") -> float | None:
+        """How many times as fast, the median of the rounds: what slows a round slows both."""
+        pairs = list(zip(self.texts_per_sec, other.texts_per_sec, strict=False))
+        return statistics.median(one / two for one, two in pairs) if pairs else None
+
 
 class Contender:
     """A classifier in its own process."""
@@ -138,14 +143,9 @@ def programs(folder: Path, texts: list[str], rounds: int) -> list[Row]:
             "--overwrite=true",
         ]  # fmt: skip
 
-    def alone(precision: str) -> Callable[[Path], list[str]]:
-        script = str(ROOT / "bench" / "bare_loop.py")
-        return lambda path: [sys.executable, script, str(folder), str(path), precision]
-
     commands = {
         "Beam's example": (example, few, min(EXAMPLE_TEXTS, len(texts))),
         "ours float32": (ours("float32"), many, len(texts)),
-        "its classifier alone": (alone("float32"), many, len(texts)),
         "ours auto": (ours("auto"), many, len(texts)),
         "ours int8": (ours("int8"), many, len(texts)),
     }
@@ -162,14 +162,15 @@ def programs(folder: Path, texts: list[str], rounds: int) -> list[Row]:
 
 def show(title: str, rows: list[Row], base: str) -> None:
     """Prints a table; ratios are to the row `base`."""
-    reference = next((row.median for row in rows if row.name == base), 0.0)
+    reference = next((row for row in rows if row.name == base), Row(base))
     print(f"\n{title}")
     print(f"{'':24}{'texts/s':>9}{'least':>8}{'most':>8}{'ratio':>7}{'start s':>9}")
     for row in rows:
         if not row.texts_per_sec:
             print(f"{row.name:24}  not run: {row.note}")
             continue
-        ratio = f"{row.median / reference:.2f}" if reference else "-"
+        found = row.ratio_to(reference)
+        ratio = "-" if found is None else f"{found:.2f}"
         least, most = min(row.texts_per_sec), max(row.texts_per_sec)
         figures = f"{row.median:9.1f}{least:8.1f}{most:8.1f}{ratio:>7}{row.startup_secs:9.1f}"
         print(f"{row.name:24}{figures}  {row.note}")

@@ -21,10 +21,10 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from material import fresh, write_json
 from runinference_metrics import options, pipeline
+from runinference_metrics.classification import Classification
 from runinference_metrics.classifier import ClassifierSpec
 from runinference_metrics.inference import ClassifierHandler
 from runinference_metrics.measured import BatchStats, Effective
-from runinference_metrics.records import Classification
 
 FEW = 1000
 LABELS = ("NEGATIVE", "POSITIVE")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import settings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
@@ -22,9 +21,15 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-# A busy machine makes any single example slow; a hang is pytest-timeout's to find.
-settings.register_profile("project", deadline=None)
-settings.load_profile("project")
+try:
+    from hypothesis import settings
+except ImportError:
+    # The tests in gpu/ need no more than pytest, torch and transformers.
+    pass
+else:
+    # A busy machine makes any single example slow; a hang is pytest-timeout's to find.
+    settings.register_profile("project", deadline=None)
+    settings.load_profile("project")
 
 ROOT = Path(__file__).parent.parent
 DEMO_MODEL = ROOT / "models" / "demo"

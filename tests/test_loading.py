@@ -1,9 +1,11 @@
 """Models read from their file, against the same models loaded by transformers."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
-from conftest import DEMO_MODEL, make_model
+from conftest import DEMO_MODEL, ROOT, make_model
 from runinference_metrics import families, loading
 from runinference_metrics.classifier import Classifier, ClassifierSpec
 from runinference_metrics.encoder import PackedEncoder
@@ -196,3 +198,28 @@ def test_reading_the_file_leaves_transformers_architectures_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "[1]\n[]\n", done.stderr
+
+
+def test_the_classifier_and_its_gpu_benchmark_need_only_torch_and_transformers() -> None:
+    """So that they run on any machine with a GPU; what else the image has is barred here."""
+    needed = {"numpy", "safetensors", "tokenizers", "torch", "transformers"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[\[=]", one)[0].replace("-", "_") for one in project}
+    # What transformers itself imports where it is there.
+    barred = names - needed - {"pyyaml", "rich"}
+    assert {"apache_beam", "orjson", "google_cloud_storage"} <= barred
+    modules = sorted({"google" if name.startswith("google") else name for name in barred})
+    modules.append("pynvml")
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({modules!r})); sys.path.append('bench')\n"
+        "import material, on_gpu\n"
+        "from runinference_metrics.classifier import ClassifierSpec\n"
+        f"found = ClassifierSpec({str(DEMO_MODEL)!r}).load().classify(material.make_texts(5))\n"
+        "print(len(found.winners))\n"
+        "on_gpu.main()"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    if not torch.cuda.is_available():
+        assert done.stdout.startswith("5\nnot run: no GPU"), done.stderr
+    assert done.returncode == 0, done.stderr

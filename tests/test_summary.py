@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from documents_for_tests import START_MICRO_SECS, make_batch, make_worker
 from runinference_metrics import metrics
+from runinference_metrics.classification import Classification
 from runinference_metrics.distribution import PERCENTILES, RELATIVE_ERROR
 from runinference_metrics.events import (
     BatchMeasured,
@@ -23,7 +24,7 @@ from runinference_metrics.events import (
     RowsRead,
 )
 from runinference_metrics.measured import BatchStats
-from runinference_metrics.records import Classification, ClassifiedBatch, Record, RecordBatch
+from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch
 from runinference_metrics.summary import MOST_WORKER_ROWS, Summary, SummaryFn
 
 FACTS: dict[str, Any] = {"runner": "r", "parameters": {}}

@@ -15,13 +15,13 @@ import torch
 import transformers
 
 from runinference_metrics.batching import micro_batches
+from runinference_metrics.classification import Classification
 from runinference_metrics.errors import UserError
 from runinference_metrics.gpu import GpuMonitor
 from runinference_metrics.loading import load_config, load_network, load_tokenizer
 from runinference_metrics.measured import NO_WORK, BatchStats, Effective
 from runinference_metrics.memory import TokenBudget, run_micro_batches
 from runinference_metrics.model_folder import ModelFolder
-from runinference_metrics.records import Classification
 from runinference_metrics.tokens import TokenizedTexts, Tokenizer, Tokens
 
 _LOG = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from runinference_metrics.measured import BatchRun, BatchStats
+from runinference_metrics.classification import Classification
+from runinference_metrics.measured import BatchRun
 
 
 def to_json(value: Any) -> bytes:
@@ -136,23 +137,6 @@ class RecordBatch:
             reason, detail, stage, self.sources[index], self.positions[index],
             self.texts[index], self.ids[index],
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """What the classifier says of a list of texts, in their order, as plain Python values.
-
-    Args:
-        label_names: the model's labels.
-        scores: one list a text, one score a label.
-        winners: the index of the highest score of each text; None where a score is not finite.
-        stats: what it took.
-    """
-
-    label_names: tuple[str, ...]
-    scores: list[list[float]]
-    winners: list[int | None]
-    stats: BatchStats
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
+from runinference_metrics.classification import Classification
 from runinference_metrics.faults import NO_FAULTS, Faults
 from runinference_metrics.isolation import CANARY, BrokenClassifier, Isolated, isolate
 from runinference_metrics.measured import NO_WORK, BatchStats
-from runinference_metrics.records import Classification, RecordBatch, Rejected
+from runinference_metrics.records import RecordBatch, Rejected
 
 Classify = Callable[[list[str]], Classification]
 

@@ -1,10 +1,9 @@
 """A tokenizer's files against the model's configuration, without transformers."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from runinference_metrics.errors import UserError
 
@@ -25,7 +24,7 @@ def check(folder: Path, config: Mapping[str, Any], tokenizer_config: Mapping[str
     """
     file = folder / "tokenizer.json"
     try:
-        ids = _ids(orjson.loads(file.read_bytes()))
+        ids = _ids(json.loads(file.read_bytes()))
     except (ValueError, TypeError, KeyError, AttributeError):
         raise UserError(
             "model", "a tokenizer.json of the tokenizers library", f"{str(file)!r}, damaged"
