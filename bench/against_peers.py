@@ -32,7 +32,7 @@ from material import (
     write_json,
     write_texts,
 )
-from runinference_metrics.classifier import auto_precision, cpu_name
+from runinference_metrics.devices import auto_precision, device_name
 
 # Beam's example pads to 512 tokens: a hundred texts take it half a minute.
 EXAMPLE_TEXTS = 100
@@ -190,7 +190,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = make_model(Path(temporary) / "model")
         threads, python = torch.get_num_threads(), platform.python_version()
-        machine = f"{cpu_name()}, {threads} threads, Python {python}"
+        machine = f"{device_name('CPU')}, {threads} threads, Python {python}"
         print(f"{machine}; DistilBERT's size, random weights, {given.texts} texts")
         found = classifiers(folder, make_texts(given.texts), given.rounds, only)
         show("Classifiers", found, "transformers, batch 32")

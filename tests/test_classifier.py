@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import pipeline
 
 from conftest import DEMO_MODEL, make_model
-from runinference_metrics import classifier as module
+from runinference_metrics import devices
 from runinference_metrics.classifier import Classifier, ClassifierSpec
 from runinference_metrics.errors import UserError
 
@@ -170,31 +170,11 @@ def test_the_model_s_bytes_are_its_weights(distilbert: Path) -> None:
 def test_what_was_decided_is_recorded(distilbert: Path) -> None:
     effective = ClassifierSpec(str(distilbert), threads=1).load().effective
     assert effective.precision in ("float32", "bfloat16")
-    assert effective.max_batch_tokens == module.AUTO_BATCH_TOKENS["CPU"]
+    assert effective.max_batch_tokens == devices.auto_batch_tokens("CPU", effective.precision, 32)
     assert effective.max_length == 64
     assert effective.threads == 1
     assert effective.model_digest.startswith("sha256:")
     torch.set_num_threads(os.cpu_count() or 1)
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": True}, "bfloat16"),
-     ({"avx512_f": True, "avx512_bf16": False}, "float32")],
-)  # fmt: skip
-def test_auto_precision_on_a_cpu(
-    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: str
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert module.auto_precision("CPU") == expected
-
-
-@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float16"), ((8, 0), "bfloat16")])
-def test_auto_precision_on_a_gpu(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: str
-) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    assert module.auto_precision("GPU") == expected
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

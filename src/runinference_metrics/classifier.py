@@ -16,6 +16,15 @@ import transformers
 
 from runinference_metrics.batching import micro_batches
 from runinference_metrics.classification import Classification
+from runinference_metrics.devices import (
+    DISTILBERT_WIDTH,
+    DTYPES,
+    INT8,
+    auto_batch_tokens,
+    auto_precision,
+    check_device,
+    device_name,
+)
 from runinference_metrics.errors import UserError
 from runinference_metrics.gpu import GpuMonitor
 from runinference_metrics.loading import load_config, load_network, load_tokenizer
@@ -26,14 +35,6 @@ from runinference_metrics.tokens import TokenizedTexts, Tokenizer, Tokens
 
 _LOG = logging.getLogger(__name__)
 
-INT8 = "int8"
-_DTYPES = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-    # Only the linear layers' products are in integers.
-    INT8: torch.float32,
-}
 # float32 carries seven to eight decimals of a probability; the rest is noise in the output.
 _SCORE_DECIMALS = 8
 
@@ -58,37 +59,6 @@ class ClassifierSpec:
         return Classifier(self)
 
 
-def gpu_problem() -> str | None:
-    """Why there is no usable GPU here, or None when there is one."""
-    if torch.cuda.is_available():
-        return None
-    if torch.version.cuda is None:
-        return f"no GPU support: torch {torch.__version__} is built without CUDA"
-    if torch.cuda.device_count() == 0:
-        return f"no GPU: torch {torch.__version__} (CUDA {torch.version.cuda}) finds none"
-    return f"a GPU that CUDA {torch.version.cuda} cannot use; is its driver too old?"
-
-
-def check_device(device: str) -> None:
-    """Raises UserError when `device` is GPU and none is usable; never falls back."""
-    problem = gpu_problem() if device == "GPU" else None
-    if problem:
-        raise UserError("device", "GPU only where one is usable (else CPU)", f"GPU, but {problem}")
-
-
-def auto_precision(device: str) -> str:
-    """The fastest precision that keeps the answers, by what the hardware computes natively."""
-    if device == "GPU":
-        # Ampere (8.0) brought bfloat16; a T4 (7.5) only emulates it.
-        return "bfloat16" if torch.cuda.get_device_capability() >= (8, 0) else "float16"
-    capabilities = torch.cpu.get_capabilities()
-    native = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")
-    return "bfloat16" if any(capabilities.get(name) for name in native) else "float32"
-
-
-# Measured by bench/token_budget.py with DistilBERT's shape, see bench/README.md: on a CPU about a
-# thousand tokens a forward pass stay in the cache. On a GPU, some 32 times that, not measured yet.
-AUTO_BATCH_TOKENS = {"CPU": 1024, "GPU": 32_768}
 # While a GPU computes so many texts, the next as many are tokenised; enough to sort well.
 _TEXTS_AT_ONCE_ON_A_GPU = 2048
 
@@ -138,19 +108,22 @@ class Classifier:
                     folder,
                     config,
                     self._tokenizer,
-                    _DTYPES[precision],
+                    DTYPES[precision],
                     "cuda" if self._gpu else "cpu",
                     precision == INT8,
                 )
             finally:
                 # A file that is not the one recorded explains whatever else was found wrong.
                 digest = digesting.result()
-        self._budget = TokenBudget(spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device])
+        width = getattr(config.get_text_config(), "hidden_size", DISTILBERT_WIDTH)
+        self._budget = TokenBudget(
+            spec.max_batch_tokens or auto_batch_tokens(spec.device, precision, width)
+        )
         self._texts_at_once = _TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
         self._monitor = GpuMonitor() if self._gpu else None
         self._lock = threading.Lock()
         self.effective = Effective(
-            device_name=torch.cuda.get_device_name() if self._gpu else cpu_name(),
+            device_name=device_name(spec.device),
             precision=precision,
             max_batch_tokens=self._budget.max_tokens,
             max_length=max_length,
@@ -279,8 +252,3 @@ def _winners(scores: np.ndarray) -> list[int | None]:
     if finite.all():
         return best.tolist()
     return [int(label) if good else None for label, good in zip(best, finite, strict=True)]
-
-
-def cpu_name() -> str:
-    """The processor's name, as far as torch knows it."""
-    return str(torch.cpu.get_capabilities().get("cpu_name") or "CPU")

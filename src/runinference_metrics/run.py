@@ -24,7 +24,7 @@ from runinference_metrics import (
     report,
     workers,
 )
-from runinference_metrics.classifier import check_device
+from runinference_metrics.devices import check_device
 from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.failures import raise_plainly
 from runinference_metrics.inference import ClassifierHandler, spec_of

@@ -1,0 +1,50 @@
+"""What is chosen for a device."""
+
+import pytest
+import torch
+
+from runinference_metrics import devices
+from runinference_metrics.options import AUTO_BATCH_SIZES
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": True}, "bfloat16"),
+     ({"avx512_f": True, "avx512_bf16": False}, "float32")],
+)  # fmt: skip
+def test_auto_precision_on_a_cpu(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert devices.auto_precision("CPU") == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float16"), ((8, 0), "bfloat16")])
+def test_auto_precision_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert devices.auto_precision("GPU") == expected
+
+
+@pytest.mark.parametrize(
+    ("precision", "width", "expected"),
+    [
+        ("float32", 768, 1024),
+        ("bfloat16", 768, 1024),
+        ("int8", 768, 2048),
+        # As much memory as at DistilBERT's width, up to a limit.
+        ("float32", 1024, 768),
+        ("float32", 128, 6144),
+        ("float32", 16, 8192),
+    ],
+)
+def test_auto_batch_tokens(precision: str, width: int, expected: int) -> None:
+    assert devices.auto_batch_tokens("CPU", precision, width) == expected
+
+
+def test_every_precision_has_a_budget_on_every_device() -> None:
+    for device in AUTO_BATCH_SIZES:
+        for precision in devices.DTYPES:
+            if (device, precision) != ("GPU", devices.INT8):
+                assert devices.auto_batch_tokens(device, precision, 768) > 0
