@@ -170,7 +170,7 @@ def test_the_model_s_bytes_are_its_weights(distilbert: Path) -> None:
 def test_what_was_decided_is_recorded(distilbert: Path) -> None:
     effective = ClassifierSpec(str(distilbert), threads=1).load().effective
     assert effective.precision in ("float32", "bfloat16")
-    assert effective.max_batch_tokens == devices.auto_batch_tokens("CPU", effective.precision, 32)
+    assert effective.max_batch_tokens == devices.AUTO_BATCH_TOKENS["CPU", effective.precision]
     assert effective.max_length == 64
     assert effective.threads == 1
     assert effective.model_digest.startswith("sha256:")

@@ -17,10 +17,9 @@ import transformers
 from runinference_metrics.batching import micro_batches
 from runinference_metrics.classification import Classification
 from runinference_metrics.devices import (
-    DISTILBERT_WIDTH,
+    AUTO_BATCH_TOKENS,
     DTYPES,
     INT8,
-    auto_batch_tokens,
     auto_precision,
     check_device,
     device_name,
@@ -115,9 +114,8 @@ class Classifier:
             finally:
                 # A file that is not the one recorded explains whatever else was found wrong.
                 digest = digesting.result()
-        width = getattr(config.get_text_config(), "hidden_size", DISTILBERT_WIDTH)
         self._budget = TokenBudget(
-            spec.max_batch_tokens or auto_batch_tokens(spec.device, precision, width)
+            spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device, precision]
         )
         self._texts_at_once = _TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
         self._monitor = GpuMonitor() if self._gpu else None

@@ -12,11 +12,11 @@ DTYPES = {
     # Only the linear layers' products are in integers.
     INT8: torch.float32,
 }
-DISTILBERT_WIDTH = 768
-# Tokens of one forward pass of a model of that width. On a CPU about a thousand stay in the cache,
-# two thousand with int8: the fastest of what bench/token_budget.py tries, see bench/README.md.
-# On a GPU some 32 times that, not measured yet.
-_AUTO_BATCH_TOKENS = {
+# Tokens of one forward pass. On a CPU about a thousand stay in the cache, two thousand with int8: the
+# fastest of what bench/token_budget.py tries with DistilBERT's shape, see bench/README.md; with the
+# demo model, a sixth as wide, more gain nothing worth their memory. On a GPU some 32 times that, not
+# measured yet.
+AUTO_BATCH_TOKENS = {
     ("CPU", "float32"): 1024,
     ("CPU", "bfloat16"): 1024,
     ("CPU", "float16"): 1024,
@@ -25,8 +25,6 @@ _AUTO_BATCH_TOKENS = {
     ("GPU", "bfloat16"): 32_768,
     ("GPU", "float16"): 32_768,
 }
-# A narrower model takes more tokens for as much memory; measured up to six times as narrow.
-_MOST_TIMES_AS_MANY = 8
 
 
 def gpu_problem() -> str | None:
@@ -55,18 +53,6 @@ def auto_precision(device: str) -> str:
     capabilities = torch.cpu.get_capabilities()
     native = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")
     return "bfloat16" if any(capabilities.get(name) for name in native) else "float32"
-
-
-def auto_batch_tokens(device: str, precision: str, width: int) -> int:
-    """The tokens of one forward pass at which this device is fastest.
-
-    Args:
-        device: CPU or GPU.
-        precision: what is computed in, not auto.
-        width: the features of the model's hidden states.
-    """
-    times = min(_MOST_TIMES_AS_MANY, DISTILBERT_WIDTH / width)
-    return round(_AUTO_BATCH_TOKENS[device, precision] * times)
 
 
 def device_name(device: str) -> str:

@@ -155,8 +155,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "max_batch_tokens",
         "Tokens of a forward pass",
-        "The token budget of one forward pass, padding included; auto chooses by device, precision "
-        "and the model's width. Lower it when the device runs out of memory.",
+        "The token budget of one forward pass, padding included; auto chooses by device and "
+        "precision. Lower it when the device runs out of memory.",
         AUTO,
         f"auto or a whole number from 1 to {LARGEST_BATCH_TOKENS}",
         values.whole_number_or_auto(LARGEST_BATCH_TOKENS),
