@@ -21,6 +21,7 @@ from runinference_metrics.batching import Joiner
 from runinference_metrics.classifier import Classifier, ClassifierSpec
 from runinference_metrics.errors import UserError
 from runinference_metrics.isolation import BrokenClassifier
+from runinference_metrics.lost_device import ending_with_device
 from runinference_metrics.measured import BatchRun, Machine, Worker
 from runinference_metrics.options import Settings
 from runinference_metrics.progress import ProgressCount
@@ -45,6 +46,8 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         progress_folder: where local runs count their texts; None elsewhere.
         clock: a clock with `time_ns`, for tests.
         timeout_secs: the most seconds that classifying a batch may take; None for no limit.
+        ends_with_device: whether to end the process when its GPU is lost; where a runner starts
+            it again.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         progress_folder: str | None = None,
         clock: Any = time,
         timeout_secs: float | None = None,
+        ends_with_device: bool = False,
     ) -> None:
         super().__init__()
         self._spec = spec
         self._progress_folder = progress_folder
         self._clock = clock
         self._timeout_secs = timeout_secs
+        self._ends_with_device = ends_with_device
 
     def load_model(self) -> Classifier:
         """Loads the classifier, from a bucket too, and notes how long it took.
@@ -66,6 +71,10 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         Raises:
             UserError: it cannot be loaded, or does not classify.
         """
+        with ending_with_device(self._ends_with_device):
+            return self._load()
+
+    def _load(self) -> Classifier:
         load_times: deque[int] = deque()
         before_load_milli_secs = process_age_milli_secs()
 
@@ -110,7 +119,8 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         load_milli_secs = self._report_load(namespace, model)
         started = self._clock.time_ns()
         try:
-            found = classify_batch(model.classify, batch)
+            with ending_with_device(self._ends_with_device):
+                found = classify_batch(model.classify, batch)
         except BaseException:
             Metrics.counter(namespace, names.FAILED_BATCHES).inc()
             raise

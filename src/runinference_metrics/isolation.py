@@ -215,8 +215,13 @@ def is_fault_of_texts(error: BaseException) -> bool:
         return True
     if not isinstance(error, Exception) or isinstance(error, (MemoryError, BrokenClassifier)):
         return False
+    return not is_of_device(error)
+
+
+def is_of_device(error: BaseException) -> bool:
+    """Whether it is an error after which a device does nothing more in this process."""
     message = str(error).lower()
-    return type(error).__name__ != "AcceleratorError" and not any(
+    return type(error).__name__ == "AcceleratorError" or any(
         name in message for name in _DEVICE_ERRORS
     )
 

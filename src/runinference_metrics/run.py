@@ -133,6 +133,7 @@ def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptio
     handler = ClassifierHandler(
         spec_of(settings, workers.threads_per_process(beam_options)),
         timeout_secs=settings.inference_timeout_secs or None,
+        ends_with_device=True,
     )
     try:
         built = beam.Pipeline(options=beam_options)
