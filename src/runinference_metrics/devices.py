@@ -12,10 +12,10 @@ DTYPES = {
     # Only the linear layers' products are in integers.
     INT8: torch.float32,
 }
-# Tokens of one forward pass. On a CPU about a thousand stay in the cache, two thousand with int8: the
-# fastest of what bench/token_budget.py tries with DistilBERT's shape, see bench/README.md; with the
-# demo model, a sixth as wide, more gain nothing worth their memory. On a GPU some 32 times that, not
-# measured yet.
+# Tokens of one forward pass. On a CPU about a thousand stay in the cache, two thousand with int8:
+# the fastest of what bench/token_budget.py tries with DistilBERT's shape, see bench/README.md. With
+# the demo model, a sixth as wide, more gain nothing worth their memory. On a GPU some 32 times as
+# many, not measured yet.
 AUTO_BATCH_TOKENS = {
     ("CPU", "float32"): 1024,
     ("CPU", "bfloat16"): 1024,
