@@ -1,7 +1,8 @@
 """Beam's own share: text lines in, JSON lines out, with a model that does nothing.
 
 Ours against a pipeline that goes element by element, in one run, interleaved. Start-up apart: each
-also runs on a thousand lines.
+also runs on a thousand lines. And Python's share of the classifier: all but the model and the
+tokenizer's Rust, in steps as on a GPU. Beside a fast GPU both decide how busy it can be.
 
     python bench/beam_share.py [--texts=200000] [--rounds=3]
 """
@@ -16,15 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import torch
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from material import fresh, write_json
+from material import ROOT, fresh, make_texts, write_json
 from runinference_metrics import options, pipeline
 from runinference_metrics.classification import Classification
-from runinference_metrics.classifier import ClassifierSpec
+from runinference_metrics.classifier import TEXTS_AT_ONCE_ON_A_GPU, ClassifierSpec
+from runinference_metrics.devices import AUTO_BATCH_TOKENS
 from runinference_metrics.inference import ClassifierHandler
 from runinference_metrics.measured import BatchStats, Effective
+from runinference_metrics.options import AUTO_BATCH_SIZES
+from runinference_metrics.tokens import Tokens
 
 FEW = 1000
 LABELS = ("NEGATIVE", "POSITIVE")
@@ -96,6 +101,53 @@ def _line(element: tuple[str, list[float]]) -> str:
     return json.dumps({"text": text, "label": "POSITIVE", "score": scores[1], "scores": named})
 
 
+class NoNetwork:
+    """A model that answers zeros at once."""
+
+    num_bytes = 0
+
+    def padding(self, tokens: Tokens) -> int:
+        """None."""
+        return 0
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        """The zeros."""
+        return torch.zeros(len(tokens), len(LABELS))
+
+
+class Remembering:
+    """A tokenizer that has seen everything."""
+
+    def __init__(self, encoder: Any) -> None:
+        self._encoder = encoder
+        self._seen: dict[tuple[str, int], Any] = {}
+
+    def encode_batch(self, texts: list[str]) -> Any:
+        """The encodings, of the Rust side at the first time."""
+        key = texts[0], len(texts)
+        if key not in self._seen:
+            self._seen[key] = self._encoder.encode_batch(texts)
+        return self._seen[key]
+
+
+def python_share(rounds: int) -> list[float]:
+    """Texts a second of the classifier's own Python, of each round."""
+    spec = ClassifierSpec(str(ROOT / "models" / "demo"), precision="float32",
+                          max_batch_tokens=AUTO_BATCH_TOKENS["GPU", "bfloat16"])  # fmt: skip
+    classifier: Any = spec.load()
+    classifier._network = NoNetwork()
+    classifier._texts_at_once = TEXTS_AT_ONCE_ON_A_GPU
+    classifier._tokenizer._encoder = Remembering(classifier._tokenizer._encoder)
+    texts = make_texts(AUTO_BATCH_SIZES["GPU"][1])
+    classifier.classify(texts)
+    found = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        classifier.classify(texts)
+        found.append(len(texts) / (time.perf_counter() - started))
+    return found
+
+
 def secs(run: Callable[[Path, Path], None], source: Path, output: Path) -> float:
     """The time of one run."""
     fresh(output)
@@ -123,6 +175,7 @@ def main() -> None:
                 startup = secs(run, files[FEW], folder / "out")
                 total = secs(run, files[given.texts], folder / "out")
                 rates[name].append((given.texts - FEW) / (total - startup))
+    rates["classifier's Python"] = python_share(given.rounds)
     for name, found in rates.items():
         print(f"{name:20}{statistics.median(found):10,.0f} texts/s"
               f"  ({min(found):,.0f} to {max(found):,.0f})")  # fmt: skip

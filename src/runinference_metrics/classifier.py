@@ -59,7 +59,7 @@ class ClassifierSpec:
 
 
 # While a GPU computes so many texts, the next as many are tokenised; enough to sort well.
-_TEXTS_AT_ONCE_ON_A_GPU = 2048
+TEXTS_AT_ONCE_ON_A_GPU = 2048
 
 
 class Network(Protocol):
@@ -117,7 +117,7 @@ class Classifier:
         self._budget = TokenBudget(
             spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device, precision]
         )
-        self._texts_at_once = _TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
+        self._texts_at_once = TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
         self._monitor = GpuMonitor() if self._gpu else None
         self._lock = threading.Lock()
         self.effective = Effective(
