@@ -19,6 +19,7 @@ from runinference_metrics import families, loading
 from runinference_metrics.classifier import Classifier, ClassifierSpec
 from runinference_metrics.encoder import PackedEncoder
 from runinference_metrics.errors import UserError
+from test_weights import two_shards
 
 PACKED = ("distilbert", "bert", "roberta", "xlm-roberta", "camembert")
 WEIGHTS = "model.safetensors"
@@ -116,16 +117,7 @@ def test_weights_in_shards_are_left_to_transformers(
 ) -> None:
     folder = make_model(tmp_path / "m", "distilbert")
     expected = load(folder).classify(sentences).scores
-    tensors = load_file(folder / WEIGHTS)
-    names = sorted(tensors)
-    parts = {"model-00001-of-00002.safetensors": names[:5],
-             "model-00002-of-00002.safetensors": names[5:]}  # fmt: skip
-    for file, part in parts.items():
-        save_file({name: tensors[name] for name in part}, folder / file, metadata={"format": "pt"})
-    weight_map = {name: file for file, part in parts.items() for name in part}
-    index = {"metadata": {"total_size": 1}, "weight_map": weight_map}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    (folder / WEIGHTS).unlink()
+    two_shards(folder)
     assert load(folder).classify(sentences).scores == expected
     assert by_transformers == [str(folder)]
 
