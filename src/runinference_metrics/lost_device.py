@@ -14,7 +14,8 @@ _LOG = logging.getLogger(__name__)
 
 # Beam's log handler sends what it holds when it is closed, and waits for the service without limit.
 _MOST_SECS_FOR_LOGS = 10
-# Anything but 0: Beam's boot then starts the process again.
+# Anything but 0: Beam's boot then starts the process again, three times (its sdks/python/container/
+# boot.go), and logs what stood on standard error.
 _EXIT_CODE = 1
 
 
