@@ -26,6 +26,7 @@ from runinference_metrics.devices import (
 )
 from runinference_metrics.errors import UserError
 from runinference_metrics.gpu import GpuMonitor
+from runinference_metrics.host_memory import keep_freed_memory
 from runinference_metrics.loading import load_config, load_network, load_tokenizer
 from runinference_metrics.measured import NO_WORK, BatchStats, Effective
 from runinference_metrics.memory import TokenBudget, run_micro_batches
@@ -93,6 +94,8 @@ class Classifier:
             # The tokenizer's own threads, which it starts when it is first used.
             os.environ.setdefault("RAYON_NUM_THREADS", str(spec.threads))
         self._gpu = spec.device == "GPU"
+        if not self._gpu:
+            keep_freed_memory()
         self._multi_label = folder.multi_label
         max_length = folder.check_max_length(spec.max_length)
         with ThreadPoolExecutor(1) as beside:
