@@ -15,8 +15,6 @@ from runinference_metrics import host_memory
 PROGRAM = """
 import random, resource, sys
 from runinference_metrics import classifier
-if sys.argv[2] == "as it is":
-    classifier.keep_freed_memory = lambda: None
 model = classifier.ClassifierSpec(sys.argv[1], precision="float32").load()
 rng = random.Random(1)
 
@@ -40,13 +38,11 @@ def test_forward_passes_map_little_memory_anew(tmp_path: Path) -> None:
         DistilBertConfig(vocab_size=vocabulary, n_layers=6, max_position_embeddings=64)
     ).save_pretrained(tmp_path)
 
-    def faults(how: str) -> int:
-        command = [sys.executable, "-c", PROGRAM, str(tmp_path), how]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-        return int(done.stdout)
-
-    kept, as_it_is = faults("kept"), faults("as it is")
-    assert kept < as_it_is / 2
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    # 3,000 to 5,500 were seen; as glibc is by itself, mostly 40,000 to 60,000, by luck 11,000.
+    assert int(done.stdout) < 20_000
+    assert host_memory.keep_freed_memory()
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
