@@ -169,6 +169,13 @@ def test_heads_that_do_not_divide_the_width_are_refused(tmp_path: Path) -> None:
         load(folder)
 
 
+def test_a_tokenizer_nested_too_deeply_is_damaged(tmp_path: Path, distilbert: Path) -> None:
+    folder = shutil.copytree(distilbert, tmp_path / "m")
+    (folder / "tokenizer.json").write_text("[" * 200_000)
+    with pytest.raises(UserError, match="damaged"):
+        load(folder)
+
+
 def test_a_file_that_is_not_the_one_recorded_explains_what_else_is_wrong(
     tmp_path: Path, distilbert: Path
 ) -> None:

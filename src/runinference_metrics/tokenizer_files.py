@@ -25,7 +25,7 @@ def check(folder: Path, config: Mapping[str, Any], tokenizer_config: Mapping[str
     file = folder / "tokenizer.json"
     try:
         ids = _ids(json.loads(file.read_bytes()))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
             "model", "a tokenizer.json of the tokenizers library", f"{str(file)!r}, damaged"
         ) from None
