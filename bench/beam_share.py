@@ -72,15 +72,19 @@ class PlainHandler(ModelHandler[str, Any, Nothing]):
         return [(text, SCORES) for text in batch]
 
 
-def ours(source: Path, output: Path) -> None:
-    """This project's pipeline."""
+def run_pipeline(handler: ClassifierHandler, source: Path, output: Path) -> None:
+    """This project's pipeline around a handler."""
     settings, _ = options.parse([f"--input={source}", f"--output={output}"])
     built = beam.Pipeline(runner=FnApiRunner())
     facts = {"job": "bench", "runner": "DirectRunner", "version": "", "beam_version": "",
              "python_version": "", "parameters": settings.as_parameters()}  # fmt: skip
-    handler = NothingHandler(ClassifierSpec("none"))
     pipeline.build(built, pipeline.Plan(settings, [str(source)], handler, False, facts, None))
     built.run().wait_until_finish()
+
+
+def ours(source: Path, output: Path) -> None:
+    """Around a model that does nothing."""
+    run_pipeline(NothingHandler(ClassifierSpec("none")), source, output)
 
 
 def plain(source: Path, output: Path) -> None:

@@ -13,12 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-
 import material
-from material import fresh, make_model, make_texts, write_json, write_texts
-from runinference_metrics import options, pipeline
+from beam_share import run_pipeline, secs
+from material import make_model, make_texts, write_json, write_texts
+from runinference_metrics import options
 from runinference_metrics.classifier import Classifier, ClassifierSpec
 from runinference_metrics.inference import ClassifierHandler
 
@@ -31,18 +29,9 @@ class LoadedHandler(ClassifierHandler):
         return material.LOADED[0]
 
 
-def pipeline_secs(source: Path, output: Path) -> float:
+def around_loaded(source: Path, output: Path) -> None:
     """A run of the pipeline."""
-    settings, _ = options.parse([f"--input={source}", f"--output={fresh(output)}"])
-    started = time.perf_counter()
-    built = beam.Pipeline(runner=FnApiRunner())
-    facts = {"job": "bench", "runner": "DirectRunner", "version": "", "beam_version": "",
-             "python_version": "", "parameters": settings.as_parameters()}  # fmt: skip
-    handler = LoadedHandler(ClassifierSpec("loaded"))
-    plan = pipeline.Plan(settings, [str(source)], handler, False, facts, None)
-    pipeline.build(built, plan)
-    built.run().wait_until_finish()
-    return time.perf_counter() - started
+    run_pipeline(LoadedHandler(ClassifierSpec("loaded")), source, output)
 
 
 def loop_secs(classifier: Classifier, texts: list[str], batch_size: int) -> float:
@@ -71,13 +60,13 @@ def main() -> None:
         one = write_texts(folder / "one.txt", texts[:1])
         many = write_texts(folder / "many.txt", texts)
         classifier.classify(texts[:64])
-        pipeline_secs(one, folder / "out")
+        secs(around_loaded, one, folder / "out")
         for _ in range(given.rounds):
             # The pipeline between two loops: a machine that gets slower or faster
             # does so to both.
             before = loop_secs(classifier, texts, settings.max_batch_size)
-            start_secs = pipeline_secs(one, folder / "out")
-            whole_secs = pipeline_secs(many, folder / "out") - start_secs
+            start_secs = secs(around_loaded, one, folder / "out")
+            whole_secs = secs(around_loaded, many, folder / "out") - start_secs
             loop = (before + loop_secs(classifier, texts, settings.max_batch_size)) / 2
             rates["pipeline"].append((given.texts - 1) / whole_secs)
             rates["loop"].append(given.texts / loop)
