@@ -32,7 +32,7 @@ from material import (
     write_json,
     write_texts,
 )
-from runinference_metrics.devices import auto_precision, device_name
+from runinference_metrics.classifier.devices import auto_precision, device_name
 
 # Beam's example pads to 512 tokens: a hundred texts take it half a minute.
 EXAMPLE_TEXTS = 100

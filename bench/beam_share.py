@@ -22,14 +22,15 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from material import ROOT, fresh, make_texts, write_json
-from runinference_metrics import options, pipeline
-from runinference_metrics.classification import Classification
-from runinference_metrics.classifier import TEXTS_AT_ONCE_ON_A_GPU, ClassifierSpec
-from runinference_metrics.devices import AUTO_BATCH_TOKENS
-from runinference_metrics.inference import ClassifierHandler
-from runinference_metrics.measured import BatchStats, Effective
-from runinference_metrics.options import AUTO_BATCH_SIZES
-from runinference_metrics.tokens import Tokens
+from runinference_metrics import pipeline
+from runinference_metrics.classifier.classifier import TEXTS_AT_ONCE_ON_A_GPU, ClassifierSpec
+from runinference_metrics.classifier.devices import AUTO_BATCH_TOKENS
+from runinference_metrics.classifier.tokens import Tokens
+from runinference_metrics.inference.handler import ClassifierHandler
+from runinference_metrics.options import command_line as options
+from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
+from runinference_metrics.records.classification import Classification
+from runinference_metrics.records.measured import BatchStats, Effective
 
 FEW = 1000
 LABELS = ("NEGATIVE", "POSITIVE")

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 
 from material import PEERS
-from runinference_metrics.classifier import ClassifierSpec
-from runinference_metrics.devices import auto_precision
+from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.classifier.devices import auto_precision
 
 # What text-classification pipelines and servers are told most often.
 BATCH_SIZE = 32

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from material import make_texts
-from runinference_metrics import classifier as classifier_module
-from runinference_metrics.classifier import Classifier, ClassifierSpec
-from runinference_metrics.records import Record, RecordBatch
-from runinference_metrics.recovery import classify_batch
-from runinference_metrics.timeouts import WatchedClassifier
+from runinference_metrics.classifier import classifier as classifier_module
+from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
+from runinference_metrics.records.record import Record, RecordBatch
+from runinference_metrics.recovery.batch import classify_batch
+from runinference_metrics.recovery.timeouts import WatchedClassifier
 
 ROOT = Path(__file__).parent.parent
 # The promise: safety costs a clean run less than this share.

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from material import make_model, make_texts, write_json
-from runinference_metrics.classifier import ClassifierSpec
-from runinference_metrics.devices import gpu_problem
+from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.classifier.devices import gpu_problem
 
 # DistilBERT's linear layers, outputs x inputs: query, key and value; attended; up; down.
 SHAPES = ((2304, 768), (768, 768), (3072, 768), (768, 3072))

@@ -16,9 +16,9 @@ from typing import Any
 import material
 from beam_share import run_pipeline, secs
 from material import make_model, make_texts, write_json, write_texts
-from runinference_metrics import options
-from runinference_metrics.classifier import Classifier, ClassifierSpec
-from runinference_metrics.inference import ClassifierHandler
+from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
+from runinference_metrics.inference.handler import ClassifierHandler
+from runinference_metrics.options import command_line as options
 
 
 class LoadedHandler(ClassifierHandler):

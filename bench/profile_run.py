@@ -12,7 +12,7 @@ from pathlib import Path
 from torch.profiler import ProfilerActivity, profile
 
 from material import make_model, make_texts
-from runinference_metrics.classifier import ClassifierSpec
+from runinference_metrics.classifier.classifier import ClassifierSpec
 
 ROWS = 15
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from material import make_model, make_texts, write_json
-from runinference_metrics.classifier import ClassifierSpec
-from runinference_metrics.devices import auto_precision, check_device
+from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.classifier.devices import auto_precision, check_device
 
 BUDGETS = {
     "CPU": (256, 512, 1024, 2048, 4096, 8192),

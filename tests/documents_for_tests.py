@@ -3,12 +3,12 @@
 import random
 from typing import Any
 
-from runinference_metrics import metrics
-from runinference_metrics.events import BatchMeasured, Began, DeadLettered, RowsRead
-from runinference_metrics.faults import NO_FAULTS, Faults
-from runinference_metrics.measured import BatchRun, BatchStats, Effective, Machine, Worker
-from runinference_metrics.prices import Prices
-from runinference_metrics.summary import Summary
+from runinference_metrics.metrics import document as metrics
+from runinference_metrics.metrics.prices import Prices
+from runinference_metrics.metrics.summary import Summary
+from runinference_metrics.records.events import BatchMeasured, Began, DeadLettered, RowsRead
+from runinference_metrics.records.faults import NO_FAULTS, Faults
+from runinference_metrics.records.measured import BatchRun, BatchStats, Effective, Machine, Worker
 
 PRICES = Prices("USD", "nowhere", "2026-01-31", vcpu_hour=0.5, memory_gb_hour=0.01, gpu_hour=2.0)
 START_MICRO_SECS = 1_790_000_000_000_000

@@ -10,12 +10,12 @@ from random import Random
 from typing import Any
 
 from documents_for_tests import make_effective
-from runinference_metrics.batching import micro_batches
-from runinference_metrics.classification import Classification
-from runinference_metrics.classifier import ClassifierSpec
-from runinference_metrics.inference import ClassifierHandler
-from runinference_metrics.measured import BatchStats
-from runinference_metrics.memory import TokenBudget, run_micro_batches
+from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.inference.handler import ClassifierHandler
+from runinference_metrics.records.batching import micro_batches
+from runinference_metrics.records.classification import Classification
+from runinference_metrics.records.measured import BatchStats
+from runinference_metrics.recovery.memory import TokenBudget, run_micro_batches
 
 
 class OutOfMemoryError(RuntimeError):

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runinference_metrics.batching import Joiner, micro_batches
+from runinference_metrics.records.batching import Joiner, micro_batches
 
 LENGTHS = st.lists(st.integers(1, 600), max_size=200)
 

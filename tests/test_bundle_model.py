@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 
 from conftest import ROOT, make_model
 from runinference_metrics.errors import UserError
-from runinference_metrics.model_folder import ModelFolder
+from runinference_metrics.models.folder import ModelFolder
 
 COMMIT = "714eb0fa89d2f80546fda750413ed43d93601a13"
 NAME = "owner/name"

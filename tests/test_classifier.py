@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from transformers import pipeline
 
 from conftest import DEMO_MODEL, make_model
-from runinference_metrics import devices
-from runinference_metrics.classifier import Classifier, ClassifierSpec
+from runinference_metrics.classifier import devices
+from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.errors import UserError
 
 

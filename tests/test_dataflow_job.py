@@ -11,8 +11,9 @@ import pytest
 from google.auth import exceptions as auth_exceptions
 
 from documents_for_tests import PRICES
-from runinference_metrics import dataflow_job, report_html
 from runinference_metrics.__main__ import main
+from runinference_metrics.dataflow import job as dataflow_job
+from runinference_metrics.report import page as report_html
 from test_metrics import faults
 
 MARKUP = "<script>alert(1)</script>"

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from runinference_metrics import devices
-from runinference_metrics.options import AUTO_BATCH_SIZES
+from runinference_metrics.classifier import devices
+from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
 
 
 @pytest.mark.parametrize(

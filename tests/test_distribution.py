@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runinference_metrics.distribution import (
+from runinference_metrics.metrics.distribution import (
     MOST_EXACT_VALUES,
     PERCENTILES,
     RELATIVE_ERROR,

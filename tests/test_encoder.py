@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from conftest import make_model
-from runinference_metrics import linears
-from runinference_metrics.attention import Heads, by_equal_lengths, padded
-from runinference_metrics.encoder import PackedEncoder
-from runinference_metrics.families import family_of
-from runinference_metrics.linears import linear
-from runinference_metrics.padded_model import PaddedModel
-from runinference_metrics.tokens import Tokenizer, Tokens
+from runinference_metrics.classifier import linears
+from runinference_metrics.classifier.attention import Heads, by_equal_lengths, padded
+from runinference_metrics.classifier.encoder import PackedEncoder
+from runinference_metrics.classifier.families import family_of
+from runinference_metrics.classifier.linears import linear
+from runinference_metrics.classifier.padded_model import PaddedModel
+from runinference_metrics.classifier.tokens import Tokenizer, Tokens
 
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=12).map(
     lambda some: sorted(some, reverse=True)

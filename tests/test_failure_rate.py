@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from runinference_metrics import metrics, options
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.events import DeadLettered, RowsRead
-from runinference_metrics.summary import Summary
-from runinference_metrics.writing import _WriteSummaryFn
+from runinference_metrics.metrics import document as metrics
+from runinference_metrics.metrics.summary import Summary
+from runinference_metrics.options import command_line as options
+from runinference_metrics.records.events import DeadLettered, RowsRead
+from runinference_metrics.writing.shards import _WriteSummaryFn
 
 FACTS = {"runner": "r", "job": None, "version": "0", "beam_version": "2", "python_version": "3"}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.failures import raise_plainly
+from runinference_metrics.running.failures import raise_plainly
 
 STEP = "[while running 'Predictions/Write/WriteImpl/WriteBundles']"
 URL = "https://storage.googleapis.com/b/o?X-Goog-Signature=0123abc"

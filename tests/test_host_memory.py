@@ -9,12 +9,12 @@ import pytest
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
 from conftest import ROOT, write_tokenizer
-from runinference_metrics import host_memory
+from runinference_metrics.classifier import host_memory
 
 # Texts of all lengths, so that no forward pass has the size of the one before.
 PROGRAM = """
 import random, resource, sys
-from runinference_metrics import classifier
+from runinference_metrics.classifier import classifier
 model = classifier.ClassifierSpec(sys.argv[1], precision="float32").load()
 rng = random.Random(1)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes_for_tests import counting
-from runinference_metrics.isolation import (
+from runinference_metrics.recovery.isolation import (
     CANARY,
     SAME_FAULT_TEXTS,
     BrokenClassifier,

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
 from conftest import DEMO_MODEL, ROOT, make_model
-from runinference_metrics import families, loading
-from runinference_metrics.classifier import Classifier, ClassifierSpec
-from runinference_metrics.encoder import PackedEncoder
+from runinference_metrics.classifier import families, loading
+from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
+from runinference_metrics.classifier.encoder import PackedEncoder
 from runinference_metrics.errors import UserError
 from test_weights import two_shards
 
@@ -190,7 +190,7 @@ def test_a_file_that_is_not_the_one_recorded_explains_what_else_is_wrong(
 def test_reading_the_file_leaves_transformers_architectures_alone() -> None:
     """They take as long to import as torch itself, which every process would wait for."""
     program = (
-        "import sys; from runinference_metrics.classifier import ClassifierSpec\n"
+        "import sys; from runinference_metrics.classifier.classifier import ClassifierSpec\n"
         f"print(ClassifierSpec({str(DEMO_MODEL)!r}).load().classify(['A good film.']).winners)\n"
         "print([name for name in ('transformers.modeling_utils', 'torch._dynamo', 'sympy')"
         " if name in sys.modules])"
@@ -212,7 +212,7 @@ def test_the_classifier_and_its_gpu_benchmark_need_only_torch_and_transformers()
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({modules!r})); sys.path.append('bench')\n"
         "import material, on_gpu\n"
-        "from runinference_metrics.classifier import ClassifierSpec\n"
+        "from runinference_metrics.classifier.classifier import ClassifierSpec\n"
         f"found = ClassifierSpec({str(DEMO_MODEL)!r}).load().classify(material.make_texts(5))\n"
         "print(len(found.winners))\n"
         "on_gpu.main()"

@@ -9,10 +9,11 @@ import pytest
 
 from conftest import ROOT
 from fakes_for_tests import FakeHandler, FaultPlan
-from runinference_metrics import options, pipeline
-from runinference_metrics import run as program
-from runinference_metrics.lost_device import ending_with_device
-from runinference_metrics.records import Record, RecordBatch
+from runinference_metrics import pipeline
+from runinference_metrics.options import command_line as options
+from runinference_metrics.records.record import Record, RecordBatch
+from runinference_metrics.recovery.lost_device import ending_with_device
+from runinference_metrics.running import run as program
 
 # Python's thread ends with an exception alone; the process must end with the thread.
 WORKER = """

@@ -9,11 +9,11 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runinference_metrics.batching import micro_batches
-from runinference_metrics.classifier import Classifier, ClassifierSpec, Network
-from runinference_metrics.isolation import TextFault, isolate
-from runinference_metrics.memory import TokenBudget, is_out_of_memory, run_micro_batches
-from runinference_metrics.tokens import Tokens
+from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec, Network
+from runinference_metrics.classifier.tokens import Tokens
+from runinference_metrics.records.batching import micro_batches
+from runinference_metrics.recovery.isolation import TextFault, isolate
+from runinference_metrics.recovery.memory import TokenBudget, is_out_of_memory, run_micro_batches
 
 
 class Device:

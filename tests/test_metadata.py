@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from conftest import ROOT
-from runinference_metrics import metadata
 from runinference_metrics.__main__ import main
-from runinference_metrics.parameters import PARAMETERS
+from runinference_metrics.options import metadata
+from runinference_metrics.options.parameters import PARAMETERS
 
 
 def test_the_file_is_what_the_program_says(capsys: pytest.CaptureFixture[str]) -> None:

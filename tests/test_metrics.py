@@ -14,11 +14,13 @@ from jsonschema import Draft202012Validator
 
 from conftest import WORDS, Program
 from documents_for_tests import PRICES, make_document
-from runinference_metrics import names, options, pipeline
-from runinference_metrics.beam_metrics import BeamMetrics
-from runinference_metrics.inference import ClassifierHandler, spec_of
+from runinference_metrics import pipeline
+from runinference_metrics.inference.handler import ClassifierHandler, spec_of
+from runinference_metrics.metrics.beam_metrics import BeamMetrics
+from runinference_metrics.options import command_line as options
+from runinference_metrics.records import names
 
-SCHEMA = json.loads((files("runinference_metrics") / "metrics.schema.json").read_text())
+SCHEMA = json.loads((files("runinference_metrics.metrics") / "metrics.schema.json").read_text())
 
 
 def faults(document: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runinference_metrics.errors import UserError
-from runinference_metrics.model_folder import ModelFolder
+from runinference_metrics.models.folder import ModelFolder
 
 
 def test_what_a_folder_says(distilbert: Path) -> None:

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runinference_metrics import options
-from runinference_metrics.beam_flags import unknown_flag
 from runinference_metrics.errors import UserError
+from runinference_metrics.options import command_line as options
+from runinference_metrics.options.beam_flags import unknown_flag
 
 REQUIRED = ["--input=a.txt", "--output=out"]
 

@@ -6,8 +6,8 @@ import pytest
 from conftest import ROOT
 from documents_for_tests import PRICES
 from runinference_metrics.errors import UserError
-from runinference_metrics.measured import Machine
-from runinference_metrics.prices import Prices, Resources
+from runinference_metrics.metrics.prices import Prices, Resources
+from runinference_metrics.records.measured import Machine
 
 USED = Resources("test", 1, vcpu_hours=3.0, memory_gb_hours=5.0, gpu_hours=7.0, disk_gb_hours=11.0)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runinference_metrics import progress
-from runinference_metrics.progress import ProgressCount, shown, texts_done
+from runinference_metrics.inference import progress
+from runinference_metrics.inference.progress import ProgressCount, shown, texts_done
 
 
 class Terminal(io.StringIO):

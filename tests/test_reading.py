@@ -12,9 +12,9 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runinference_metrics.files import FileFormat, FileRange, Lines, ranges
-from runinference_metrics.reading import RowFields, rows
-from runinference_metrics.records import Record, Rejected
+from runinference_metrics.reading.files import FileFormat, FileRange, Lines, ranges
+from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.records.record import Record, Rejected
 
 FIELDS = RowFields("text", "", ())
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -223,7 +223,7 @@ def test_ranges_give_the_same_rows_as_the_whole_file(
 def test_a_big_file_is_cut_and_the_line_numbers_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runinference_metrics.files._CHUNK_BYTES", 1000)
+    monkeypatch.setattr("runinference_metrics.reading.files._CHUNK_BYTES", 1000)
     path = tmp_path / "a.txt"
     path.write_text("".join(f"line {i}\n" for i in range(1, 5001)))
     parts = list(ranges(str(path), path.stat().st_size, 4000))

@@ -3,8 +3,8 @@ import math
 import random
 
 from documents_for_tests import make_batch
-from runinference_metrics.measured import BatchStats
-from runinference_metrics.records import (
+from runinference_metrics.records.measured import BatchStats
+from runinference_metrics.records.record import (
     Classification,
     ClassifiedBatch,
     Record,

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from conftest import DEMO_MODEL
 from documents_for_tests import PARAMETERS, make_document
-from runinference_metrics import documents, report, report_html
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.redaction import RedactingFilter, redact, redact_values
-from runinference_metrics.writing import write_metrics
+from runinference_metrics.report import page as report_html
+from runinference_metrics.report import table as report
+from runinference_metrics.writing import documents
+from runinference_metrics.writing.shards import write_metrics
 
 SECRET = "s3cr3tV4lue"
 SECRETS = [

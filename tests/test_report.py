@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from documents_for_tests import PRICES, make_document
-from runinference_metrics.beam_metrics import BeamDistribution
-from runinference_metrics.formats import short
-from runinference_metrics.report import print_table
+from runinference_metrics.metrics.beam_metrics import BeamDistribution
+from runinference_metrics.report.formats import short
+from runinference_metrics.report.table import print_table
 
 
 @given(st.integers(0, 999 * 10**9))

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from documents_for_tests import PARAMETERS, PRICES, make_document
-from runinference_metrics import comparison, report_html
-from runinference_metrics.advice import advice
-from runinference_metrics.formats import duration, money, number, size
+from runinference_metrics.report import comparison
+from runinference_metrics.report import page as report_html
+from runinference_metrics.report.advice import advice
+from runinference_metrics.report.formats import duration, money, number, size
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which(
     "google-chrome"

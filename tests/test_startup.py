@@ -9,17 +9,18 @@ import pytest
 import torch
 
 from conftest import ROOT, Program
-from runinference_metrics import gpu, metrics
-from runinference_metrics.gpu import GpuMonitor
-from runinference_metrics.measured import GpuSample
-from runinference_metrics.startup import Startup, process_age_milli_secs
-from runinference_metrics.summary import Summary
+from runinference_metrics.classifier import gpu
+from runinference_metrics.classifier.gpu import GpuMonitor
+from runinference_metrics.metrics import document as metrics
+from runinference_metrics.metrics.summary import Summary
+from runinference_metrics.records.measured import GpuSample
+from runinference_metrics.records.startup import Startup, process_age_milli_secs
 
 
 def test_a_process_knows_its_age() -> None:
     script = (
         "import time; time.sleep(0.3)\n"
-        "from runinference_metrics.startup import process_age_milli_secs as age\n"
+        "from runinference_metrics.records.startup import process_age_milli_secs as age\n"
         "print(age())"
     )
     started = time.monotonic()
@@ -106,6 +107,6 @@ def test_samples_of_gpus_become_shares() -> None:
         "samples": 2, "utilization": 0.6, "waited_share": pytest.approx(0.4),
         "peak_memory_bytes": 9,
     }  # fmt: skip
-    schema = json.loads((ROOT / "src/runinference_metrics/metrics.schema.json").read_text())
+    schema = json.loads((ROOT / "src/runinference_metrics/metrics/metrics.schema.json").read_text())
     jsonschema.validate(found, schema["properties"]["gpu"])
     assert metrics._gpu(Summary()) is None

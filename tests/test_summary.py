@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from documents_for_tests import START_MICRO_SECS, make_batch, make_worker
-from runinference_metrics import metrics
-from runinference_metrics.classification import Classification
-from runinference_metrics.distribution import PERCENTILES, RELATIVE_ERROR
-from runinference_metrics.events import (
+from runinference_metrics.metrics import document as metrics
+from runinference_metrics.metrics.distribution import PERCENTILES, RELATIVE_ERROR
+from runinference_metrics.metrics.summary import MOST_WORKER_ROWS, Summary, SummaryFn
+from runinference_metrics.records.classification import Classification
+from runinference_metrics.records.events import (
     BatchMeasured,
     Began,
     DeadLettered,
@@ -23,9 +24,8 @@ from runinference_metrics.events import (
     FileFound,
     RowsRead,
 )
-from runinference_metrics.measured import BatchStats
-from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch
-from runinference_metrics.summary import MOST_WORKER_ROWS, Summary, SummaryFn
+from runinference_metrics.records.measured import BatchStats
+from runinference_metrics.records.record import ClassifiedBatch, Record, RecordBatch
 
 FACTS: dict[str, Any] = {"runner": "r", "parameters": {}}
 

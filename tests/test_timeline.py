@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from documents_for_tests import START_MICRO_SECS
-from runinference_metrics.timeline import MOST_BUCKETS, Timeline
+from runinference_metrics.metrics.timeline import MOST_BUCKETS, Timeline
 
 BATCHES = st.lists(
     st.tuples(

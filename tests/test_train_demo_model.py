@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from conftest import DEMO_MODEL, ROOT
-from runinference_metrics.classifier import ClassifierSpec
+from runinference_metrics.classifier.classifier import ClassifierSpec
 
 SENTENCES = {
     "I loved this film, it's wonderful!": "POSITIVE",

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runinference_metrics import verify
 from runinference_metrics.__main__ import main
-from runinference_metrics.verify import _twice
+from runinference_metrics.commands import recount as verify
+from runinference_metrics.commands.recount import _twice
 
 PREDICTIONS = "predictions-00000-of-00001.jsonl"
 DEAD_LETTERS = "dead_letters-00000-of-00001.jsonl"

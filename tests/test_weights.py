@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from runinference_metrics import weights
-from runinference_metrics.classifier import ClassifierSpec
+from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.errors import UserError
-from runinference_metrics.model_folder import ModelFolder
+from runinference_metrics.models import weights
+from runinference_metrics.models.folder import ModelFolder
 
 WEIGHTS = "model.safetensors"
 

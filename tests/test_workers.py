@@ -3,7 +3,7 @@ import os
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from runinference_metrics.workers import is_local, local_workers, threads_per_process
+from runinference_metrics.dataflow.workers import is_local, local_workers, threads_per_process
 
 CORES = len(os.sched_getaffinity(0))
 

@@ -53,14 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _do(command: str, arguments: list[str]) -> None:
     # Beam and torch take seconds to import: not before they are needed.
     if command == "run":
-        from runinference_metrics import options
+        from runinference_metrics.options import command_line as options
 
         settings, rest = options.parse(arguments)
-        from runinference_metrics.run import run
+        from runinference_metrics.running.run import run
 
         run(settings, rest)
         return
-    from runinference_metrics import commands
+    from runinference_metrics.commands import report as commands
 
     {
         "report": commands.run_report,

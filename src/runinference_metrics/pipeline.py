@@ -9,15 +9,23 @@ import apache_beam as beam
 from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 
-from runinference_metrics import files, names, reading
-from runinference_metrics.batching import MAX_BATCH_BYTES
-from runinference_metrics.events import BatchMeasured, Began, DeadLettered, FileFound, RowsRead
-from runinference_metrics.inference import ClassifierHandler, ClassifyBatches
-from runinference_metrics.options import Settings
-from runinference_metrics.prices import Prices
-from runinference_metrics.records import ClassifiedBatch, Record, RecordBatch, Rejected
-from runinference_metrics.summary import SummaryFn
-from runinference_metrics.writing import WriteDeadLetters, WritePredictions, WriteSummary
+from runinference_metrics.inference.handler import ClassifierHandler, ClassifyBatches
+from runinference_metrics.metrics.prices import Prices
+from runinference_metrics.metrics.summary import SummaryFn
+from runinference_metrics.options.command_line import Settings
+from runinference_metrics.reading import files
+from runinference_metrics.reading import rows as reading
+from runinference_metrics.records import names
+from runinference_metrics.records.batching import MAX_BATCH_BYTES
+from runinference_metrics.records.events import (
+    BatchMeasured,
+    Began,
+    DeadLettered,
+    FileFound,
+    RowsRead,
+)
+from runinference_metrics.records.record import ClassifiedBatch, Record, RecordBatch, Rejected
+from runinference_metrics.writing.shards import WriteDeadLetters, WritePredictions, WriteSummary
 
 _REJECTED = "rejected"
 _EVENTS = "events"

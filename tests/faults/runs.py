@@ -11,12 +11,14 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from fakes_for_tests import FakeHandler, FaultPlan
-from runinference_metrics import names, options, pipeline
-from runinference_metrics.beam_metrics import BeamMetrics
-from runinference_metrics.files import FileRange
-from runinference_metrics.inference import ClassifierHandler
-from runinference_metrics.reading import RowFields, rows
-from runinference_metrics.records import Record, Rejected
+from runinference_metrics import pipeline
+from runinference_metrics.inference.handler import ClassifierHandler
+from runinference_metrics.metrics.beam_metrics import BeamMetrics
+from runinference_metrics.options import command_line as options
+from runinference_metrics.reading.files import FileRange
+from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.records import names
+from runinference_metrics.records.record import Record, Rejected
 
 FACTS = {
     "job": None, "runner": "DirectRunner", "version": "0", "beam_version": "2",

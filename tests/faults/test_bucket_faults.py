@@ -16,8 +16,8 @@ from spoiling import How, Spoiling, spoiling
 from conftest import DEMO_MODEL
 from fakes_for_tests import FaultPlan
 from runinference_metrics.__main__ import main
-from runinference_metrics.classifier import ClassifierSpec
-from runinference_metrics.inference import ClassifierHandler
+from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.inference.handler import ClassifierHandler
 
 ROWS = 3_000
 

@@ -15,8 +15,8 @@ from runs import Outputs, expected, handler, run
 
 from conftest import DEMO_MODEL
 from fakes_for_tests import FaultPlan
-from runinference_metrics.classifier import ClassifierSpec
-from runinference_metrics.inference import ClassifierHandler
+from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.inference.handler import ClassifierHandler
 
 EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "6"))
 # The tests fail many rows on purpose, in several batches.

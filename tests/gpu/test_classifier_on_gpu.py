@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from conftest import DEMO_MODEL, make_model
-from runinference_metrics.attention import Heads, by_equal_lengths, padded, varlen
-from runinference_metrics.classifier import ClassifierSpec
-from runinference_metrics.tokens import Tokens
+from runinference_metrics.classifier.attention import Heads, by_equal_lengths, padded, varlen
+from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.classifier.tokens import Tokens
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no usable CUDA GPU here")
 

@@ -12,9 +12,9 @@ from conftest import ROOT
 # length; at last, by how many MiB the process's peak memory grew.
 READ = """
 import os, resource, sys
-from runinference_metrics.files import FileRange, ranges
-from runinference_metrics.reading import RowFields, rows
-from runinference_metrics.records import Rejected
+from runinference_metrics.reading.files import FileRange, ranges
+from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.records.record import Rejected
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()
 for path in sys.argv[1:]:

@@ -19,7 +19,7 @@ from apache_beam.io.filesystems import FileSystems
 from conftest import ROOT
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed
-from runinference_metrics.interruption import handled
+from runinference_metrics.running.interruption import handled
 
 MARKER = "a very private sentence"
 RESULTS = [
@@ -34,7 +34,7 @@ MAIN = "from runinference_metrics.__main__ import main; import sys; sys.exit(mai
 # run finds it so.
 REFUSE_LATER = """
 import os, sys
-from runinference_metrics import checks
+from runinference_metrics.running import checks
 from runinference_metrics.__main__ import main
 make_folder = checks.make_folder
 def then_refuse(folder):

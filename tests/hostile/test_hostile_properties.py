@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from runinference_metrics import files, pipeline, reading
-from runinference_metrics.events import RowsRead
-from runinference_metrics.files import FileRange
-from runinference_metrics.reading import RowFields
-from runinference_metrics.records import RecordBatch, Rejected
+from runinference_metrics import pipeline
+from runinference_metrics.reading import files
+from runinference_metrics.reading import rows as reading
+from runinference_metrics.reading.files import FileRange
+from runinference_metrics.reading.rows import RowFields
+from runinference_metrics.records.events import RowsRead
+from runinference_metrics.records.record import RecordBatch, Rejected
 
 FIELDS = RowFields("text", "id", ("*",))
 README = (ROOT / "README.md").read_text()

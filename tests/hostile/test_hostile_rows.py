@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from files_for_tests import BLANK, COMPRESS, FILES, Dead, Outcome
 
-from runinference_metrics import files, reading
-from runinference_metrics.files import FileRange, ranges
-from runinference_metrics.reading import RowFields, rows
-from runinference_metrics.records import Record, RecordBatch, Rejected
+from runinference_metrics.reading import files
+from runinference_metrics.reading import rows as reading
+from runinference_metrics.reading.files import FileRange, ranges
+from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.records.record import Record, RecordBatch, Rejected
 
 
 def outcome(row: Any) -> Outcome:

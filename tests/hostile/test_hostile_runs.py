@@ -12,13 +12,15 @@ from apache_beam.io.filesystems import FileSystems
 from files_for_tests import BLANK, COMPRESS, FILES, Dead
 
 from conftest import Program, make_model
-from runinference_metrics import pipeline, reading, remote_model
+from runinference_metrics import pipeline
 from runinference_metrics.__main__ import main
-from runinference_metrics.checks import input_patterns
 from runinference_metrics.errors import UserError
-from runinference_metrics.events import RowsRead
-from runinference_metrics.model_folder import ModelFolder
-from runinference_metrics.remote_model import RemoteModel
+from runinference_metrics.models import remote as remote_model
+from runinference_metrics.models.folder import ModelFolder
+from runinference_metrics.models.remote import RemoteModel
+from runinference_metrics.reading import rows as reading
+from runinference_metrics.records.events import RowsRead
+from runinference_metrics.running.checks import input_patterns
 
 MARKUP = "<img src=x onerror=alert(1)>"
 NAMES = [

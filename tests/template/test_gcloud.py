@@ -17,8 +17,8 @@ from test_bucket import bucket  # noqa: F401
 from test_launch import get, job
 
 from conftest import ROOT
-from runinference_metrics import metadata
-from runinference_metrics.accelerators import ACCELERATORS
+from runinference_metrics.options import metadata
+from runinference_metrics.options.accelerators import ACCELERATORS
 
 pytestmark = pytest.mark.skipif(
     shutil.which("gcloud") is None, reason="gcloud, the Google Cloud CLI, is not installed"

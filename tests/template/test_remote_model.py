@@ -17,7 +17,7 @@ from test_launch import LAUNCH, put
 
 from conftest import ROOT
 from runinference_metrics.errors import UserError
-from runinference_metrics.remote_model import RemoteModel
+from runinference_metrics.models.remote import RemoteModel
 
 WEIGHTS = "model.safetensors"
 
@@ -116,7 +116,7 @@ def test_the_files_arrive_and_nothing_else(
 
 
 def test_eight_processes_download_once(cache: Path, model: str, proxy: Proxy) -> None:
-    code = "import sys; from runinference_metrics.remote_model import local_folder as f\n" \
+    code = "import sys; from runinference_metrics.models.remote import local_folder as f\n" \
            "print(f(sys.argv[1]))"  # fmt: skip
     processes = [
         subprocess.Popen([sys.executable, "-c", code, model], stdout=subprocess.PIPE, text=True)

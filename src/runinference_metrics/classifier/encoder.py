@@ -1,0 +1,146 @@
+"""BERT's family of encoders on texts packed one behind the other: no work on padding.
+
+transformers pads each text of a batch to the longest and computes all layers on the padding too.
+Here the linear layers, nine tenths of the work, see real tokens only. The arithmetic is the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from runinference_metrics.classifier.attention import Heads, attention_for, to_device
+from runinference_metrics.classifier.linears import Linear
+from runinference_metrics.classifier.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A layer normalisation."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    eps: float
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of the encoder: attention, then two linear layers, each added to what it got."""
+
+    query_key_value: Linear
+    attended: Linear
+    attention_norm: Norm
+    up: Linear
+    activation: Callable[[torch.Tensor], torch.Tensor]
+    down: Linear
+    output_norm: Norm
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """The linear layers."""
+        return self.query_key_value, self.attended, self.up, self.down
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Words, positions and token types."""
+
+    words: torch.Tensor
+    positions: torch.Tensor
+    types: torch.Tensor | None
+    norm: Norm
+    # RoBERTa counts positions from behind the padding index, and skips padding tokens.
+    padding_index: int | None = None
+
+    def __call__(self, ids: torch.Tensor, places: torch.Tensor, types: torch.Tensor | None) -> Any:
+        x = functional.embedding(ids, self.words)
+        if self.types is not None:
+            x = x + (self.types[0] if types is None else functional.embedding(types, self.types))
+        return self.norm(x + functional.embedding(places, self.positions))
+
+    def places(self, tokens: Tokens) -> np.ndarray:
+        """The position of each token, as the model counts them."""
+        if self.padding_index is None:
+            return tokens.positions
+        real = tokens.ids != self.padding_index
+        if real.all():
+            return tokens.positions + self.padding_index + 1
+        before = np.cumsum(real) - real
+        counted = before - np.repeat(before[tokens.starts], tokens.lengths) + 1
+        return np.where(real, counted, 0) + self.padding_index
+
+
+@dataclass(frozen=True)
+class Head:
+    """From the first token of each text to logits, in float32: for a few rows, it costs nothing."""
+
+    hidden: Linear
+    activation: Callable[[torch.Tensor], torch.Tensor]
+    output: Linear
+
+    def __call__(self, first: torch.Tensor) -> torch.Tensor:
+        return self.output(self.activation(self.hidden(first.float())))
+
+
+class PackedEncoder:
+    """A sequence classifier of BERT's family.
+
+    Args:
+        embeddings: the embeddings.
+        layers: the layers.
+        heads: the attention heads of each layer.
+        head: the head.
+    """
+
+    def __init__(self, embeddings: Embeddings, layers: list[Layer], heads: int, head: Head) -> None:
+        self._embeddings = embeddings
+        self._layers = layers
+        self._head = head
+        width = embeddings.words.shape[1]
+        self._attention = attention_for(Heads(heads, width // heads), embeddings.words)
+        self._rows = max(one.rows for layer in layers for one in layer.linears)
+        norms = [
+            embeddings.norm,
+            *(n for one in layers for n in (one.attention_norm, one.output_norm)),
+        ]
+        tensors = [embeddings.words, embeddings.positions]
+        tensors += [] if embeddings.types is None else [embeddings.types]
+        tensors += [tensor for norm in norms for tensor in (norm.weight, norm.bias)]
+        linears = [one for layer in layers for one in layer.linears] + [head.hidden, head.output]
+        self.num_bytes = sum(one.nbytes for one in tensors) + sum(one.num_bytes for one in linears)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._embeddings.words.device
+
+    def padding(self, tokens: Tokens) -> int:
+        """Padding tokens that the layers compute besides: none."""
+        return 0
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        """Logits, float32 of shape [texts, labels], on the device."""
+        count = len(tokens.ids)
+        # Rows that belong to no text, and that nothing looks at.
+        rows = -count % self._rows
+        ids = self._on_device(np.pad(tokens.ids, (0, rows)))
+        places = self._on_device(np.pad(self._embeddings.places(tokens), (0, rows)))
+        types = None
+        if tokens.type_ids is not None and self._embeddings.types is not None:
+            types = self._on_device(np.pad(tokens.type_ids, (0, rows)))
+        attend = self._attention(tokens, rows)
+        x = self._embeddings(ids, places, types)
+        for layer in self._layers:
+            attended = layer.attended(attend(layer.query_key_value(x)))
+            x = layer.attention_norm(attended.add_(x))
+            x = layer.output_norm(layer.down(layer.activation(layer.up(x))).add_(x))
+        return self._head(x[self._on_device(tokens.starts)])
+
+    def _on_device(self, array: np.ndarray) -> torch.Tensor:
+        return to_device(array, self.device)

@@ -1,0 +1,168 @@
+"""A model and its tokenizer from their folder, or a UserError that says what does not fit."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import safe_open
+from transformers import AutoConfig, AutoTokenizer
+
+from runinference_metrics.classifier.encoder import PackedEncoder
+from runinference_metrics.classifier.families import Shapes, family_of
+from runinference_metrics.classifier.padded_model import PaddedModel
+from runinference_metrics.classifier.tokens import Tokenizer
+from runinference_metrics.errors import UserError
+from runinference_metrics.models import weights
+from runinference_metrics.models.folder import SINGLE_FILE, ModelFolder
+
+
+def load_config(folder: ModelFolder) -> Any:
+    """The model's configuration, as transformers reads it; raises UserError when it cannot."""
+    # From here on quiet: its bar for every load would be drawn over the run's own progress, and its
+    # report of what does not fit is a table of many lines.
+    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+    try:
+        return AutoConfig.from_pretrained(
+            folder.path, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:
+        raise _unloadable(folder, error) from error
+
+
+def load_network(
+    folder: ModelFolder,
+    config: Any,
+    tokenizer: Tokenizer,
+    dtype: torch.dtype,
+    device: str,
+    int8: bool,
+) -> PackedEncoder | PaddedModel:
+    """Loads the model, in the fastest form that there is for it.
+
+    A model of BERT's family whose file holds exactly its weights is read from there: importing
+    transformers' own model would take longer than all else between the imports and the first
+    forward pass. Anything else goes through transformers, which converts or refuses it.
+
+    Args:
+        folder: the model's folder.
+        config: its configuration, of transformers.
+        tokenizer: its tokenizer, which knows how to pad.
+        dtype: the type to compute in.
+        device: torch's name of the device.
+        int8: quantise the linear layers.
+
+    Raises:
+        UserError: a weight is missing, surplus or of another size.
+    """
+    family = family_of(config)
+    file = Path(folder.path) / SINGLE_FILE
+    if family and file.is_file() and family.is_all_of(config, weights.shapes(file)):
+        with safe_open(file, framework="pt") as stored:
+            return family.encoder(
+                config, lambda name: stored.get_tensor(name).to(device, dtype), int8
+            )
+    model = _load_model(folder, dtype).to(device).eval()
+    tensors = model.state_dict()
+    if family and _has(tensors, family.shapes(model.config)):
+        return family.encoder(model.config, tensors.__getitem__, int8)
+    return PaddedModel(model, tokenizer, int8)
+
+
+def _has(tensors: Mapping[str, torch.Tensor], shapes: Shapes) -> bool:
+    return all(name in tensors and tensors[name].shape == shape for name, shape in shapes.items())
+
+
+def _load_model(folder: ModelFolder, dtype: torch.dtype) -> Any:
+    """transformers' own model; raises UserError unless each tensor is there, and fits."""
+    # The architectures come with it, and with them much else: not before one is needed.
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        model, found = AutoModelForSequenceClassification.from_pretrained(
+            folder.path,
+            dtype=dtype,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            # Looked at below: transformers' own error names no tensor.
+            ignore_mismatched_sizes=True,
+        )
+    except Exception as error:
+        raise _unloadable(folder, error) from error
+    # Wherever one of these is let pass, transformers puts random numbers, or leaves out layers.
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise UserError(
+            "model",
+            "a trained sequence classifier",
+            f"{folder.path!r}, whose weights lack {_first(missing)}",
+        )
+    takes = "weights that fit the config.json beside them"
+    mismatched = sorted(found["mismatched_keys"])
+    if mismatched:
+        name, stored, expected = mismatched[0][:3]
+        got = f"{name} of {_shape(stored)}, which config.json makes {_shape(expected)}"
+        raise UserError("model", takes, f"{folder.path!r}: {got}")
+    surplus = _more_of_the_same(found["unexpected_keys"], model.state_dict())
+    if surplus:
+        got = f"{_first(surplus)}, for which config.json has no layers"
+        raise UserError("model", takes, f"{folder.path!r}: {got}")
+    return model
+
+
+def load_tokenizer(folder: ModelFolder, vocabulary: int) -> Any:
+    """Loads the tokenizer; raises UserError when it is none for a model of so many embeddings."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder.path, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:
+        takes = "a model with a tokenizer that transformers can load"
+        got = f"{folder.path!r}: {type(error).__name__}: {_line(error)}"
+        raise UserError("model", takes, got) from error
+    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
+        takes = "a model with a fast tokenizer and a padding token"
+        raise UserError("model", takes, f"{folder.path!r}, whose tokenizer is not so")
+    if len(tokenizer) > vocabulary:
+        raise UserError(
+            "model",
+            "a tokenizer that fits the model",
+            f"{folder.path!r}: {len(tokenizer)} tokens for {vocabulary} embeddings",
+        )
+    return tokenizer
+
+
+def _unloadable(folder: ModelFolder, error: Exception) -> UserError:
+    got = f"{folder.path!r}: {_line(error)}"
+    return UserError("model", "a model that transformers can load", got)
+
+
+def _more_of_the_same(unexpected: Any, expected: Any) -> list[str]:
+    """Tensors that differ from the model's own by a number alone: those of further layers.
+
+    Others that are not expected do no harm, such as the head of another task.
+    """
+    known = {_unnumbered(name) for name in expected}
+    return sorted(name for name in unexpected if _unnumbered(name) in known)
+
+
+def _unnumbered(name: str) -> str:
+    return re.sub(r"\.\d+\.", ".N.", name)
+
+
+def _shape(shape: Any) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _first(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

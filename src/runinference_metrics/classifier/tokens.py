@@ -1,0 +1,111 @@
+"""Texts as tokens: a batch at a time, sorted by length, without padding."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from runinference_metrics.recovery.isolation import tokenizing
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of several texts, one text behind the other.
+
+    Args:
+        ids: int64 of shape [tokens].
+        lengths: int64 of shape [texts]: how many of them each text has, the longest text first.
+        type_ids: int64 of shape [tokens]; None for models without token types.
+    """
+
+    ids: np.ndarray
+    lengths: np.ndarray
+    type_ids: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def longest(self) -> int:
+        """The tokens of the longest text."""
+        return int(self.lengths[0])
+
+    @property
+    def starts(self) -> np.ndarray:
+        """int64 of shape [texts]: where each text begins."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    @property
+    def positions(self) -> np.ndarray:
+        """int64 of shape [tokens]: each token's place in its own text, from 0."""
+        return np.arange(len(self.ids)) - np.repeat(self.starts, self.lengths)
+
+    def part(self, first: int, last: int) -> "Tokens":
+        """The texts from `first` up to, not including, `last`."""
+        ends = np.cumsum(self.lengths)
+        here = slice(int(ends[first] - self.lengths[first]), int(ends[last - 1]))
+        types = None if self.type_ids is None else self.type_ids[here]
+        return Tokens(self.ids[here], self.lengths[first:last], types)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedTexts:
+    """What the tokenizer made of texts.
+
+    Args:
+        tokens: their tokens, longest text first.
+        order: int64 of shape [texts]: the place of each of them in the input.
+        truncated: how many texts were cut to the maximal length.
+    """
+
+    tokens: Tokens
+    order: np.ndarray
+    truncated: int
+
+
+class Tokenizer:
+    """A fast tokenizer of transformers, used directly: its Python side costs more than it does.
+
+    Args:
+        tokenizer: transformers' own.
+        max_length: longer texts are cut to so many tokens.
+    """
+
+    def __init__(self, tokenizer: Any, max_length: int) -> None:
+        self.pad_id: int = tokenizer.pad_token_id
+        self.pad_left: bool = tokenizer.padding_side == "left"
+        self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
+        self._max_length = max_length
+        self._encoder = tokenizer.backend_tokenizer
+        # Set once: changing it between calls is not safe with several threads.
+        self._encoder.enable_truncation(max_length, direction=tokenizer.truncation_side)
+        self._encoder.no_padding()
+
+    def __call__(self, texts: Sequence[str]) -> TokenizedTexts:
+        """Tokenises texts.
+
+        Raises:
+            TextFault: they cannot be tokenised.
+        """
+        with tokenizing(texts):
+            encodings = self._encoder.encode_batch(list(texts))
+        ids = [encoding.ids for encoding in encodings]
+        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        truncated = sum(
+            1 for index in np.flatnonzero(lengths >= self._max_length)
+            if encodings[index].overflowing
+        )  # fmt: skip
+        # Longest first: a device that is too small shows it at once.
+        order = np.argsort(-lengths, kind="stable")
+        types = None
+        if self._wants_type_ids:
+            types = _flat([encoding.type_ids for encoding in encodings], order)
+        return TokenizedTexts(Tokens(_flat(ids, order), lengths[order], types), order, truncated)
+
+
+def _flat(values: list[list[int]], order: np.ndarray) -> np.ndarray:
+    return np.fromiter(
+        itertools.chain.from_iterable(values[index] for index in order.tolist()), np.int64
+    )

@@ -1,0 +1,116 @@
+"""From the parameters to the workers, and to what each worker process gets."""
+
+import os
+
+from apache_beam.options.pipeline_options import (
+    DebugOptions,
+    DirectOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+    WorkerOptions,
+)
+
+from runinference_metrics.environment import IMAGE_VARIABLE
+from runinference_metrics.errors import UserError
+from runinference_metrics.options.accelerators import accelerator
+from runinference_metrics.options.command_line import Settings
+
+# The least that Dataflow takes for workers with a GPU; the image must fit in it.
+GPU_DISK_GB = 50
+# Enough that tokenising and writing go on while another thread uses the GPU, few enough that the
+# batches in flight stay in memory.
+GPU_THREADS = 4
+ONE_PROCESS = "no_use_multiple_sdk_containers"
+
+LOCAL_RUNNERS = (None, "DirectRunner", "FnApiRunner")
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Whether the run happens on this machine, in the runner that Beam brings along."""
+    runner = options.view_as(StandardOptions).runner
+    return runner in LOCAL_RUNNERS
+
+
+def local_workers(options: PipelineOptions) -> int:
+    """How many workers a local run has; 0 asks for one a core, as in Beam."""
+    asked = options.view_as(DirectOptions).direct_num_workers
+    return len(os.sched_getaffinity(0)) if asked == 0 else asked
+
+
+def threads_per_process(options: PipelineOptions) -> int | None:
+    """Torch's threads in each process, so that all processes together use each core once.
+
+    torch by default takes every core in every process. None leaves the choice to torch.
+    """
+    if is_local(options):
+        in_one_process = options.view_as(DirectOptions).direct_running_mode != "multi_processing"
+        workers = 1 if in_one_process else local_workers(options)
+        return max(1, len(os.sched_getaffinity(0)) // workers)
+    experiments = options.view_as(DebugOptions).experiments or []
+    if ONE_PROCESS in experiments:
+        return None
+    # Dataflow starts one process for each vCPU.
+    return 1
+
+
+def configure(settings: Settings, options: PipelineOptions) -> str | None:
+    """Sets what the workers of a service need for `device`; what the user set stays.
+
+    With `device=CPU` only the image is set. With `device=GPU`: the accelerator with its machine
+    type (or, for `gpu_placement=inference_step`, a resource hint and no machine type, which right
+    fitting chooses), disk, one process a worker and its threads.
+
+    Args:
+        settings: the parameters.
+        options: Beam's options, changed in place.
+
+    Returns:
+        The accelerator's resource hint for the inference step, if it is to have one.
+
+    Raises:
+        UserError: two settings exclude each other.
+    """
+    worker = options.view_as(WorkerOptions)
+    if not worker.sdk_container_image and os.environ.get(IMAGE_VARIABLE):
+        worker.sdk_container_image = os.environ[IMAGE_VARIABLE]
+    if settings.device != "GPU":
+        return None
+    chosen = accelerator(settings.accelerator)
+    debug = options.view_as(DebugOptions)
+    if worker.disk_size_gb is None:
+        worker.disk_size_gb = GPU_DISK_GB
+    if debug.number_of_worker_harness_threads is None:
+        debug.number_of_worker_harness_threads = GPU_THREADS
+    if not _decides_processes(options):
+        # One process a worker: one copy of the model on the GPU.
+        debug.add_experiment(ONE_PROCESS)
+    service = options.view_as(GoogleCloudOptions)
+    given = [one for one in service.dataflow_service_options or [] if "worker_accelerator" in one]
+    if settings.gpu_placement == "inference_step":
+        if given:
+            raise UserError(
+                "gpu_placement",
+                "inference_step only without an accelerator for all workers",
+                f"inference_step with --dataflow_service_options={given[0]}",
+            )
+        return chosen.service_option
+    if not given:
+        service.dataflow_service_options = [
+            *(service.dataflow_service_options or []),
+            f"worker_accelerator={chosen.service_option}",
+        ]
+        if worker.machine_type is None:
+            worker.machine_type = chosen.machine_type
+    return None
+
+
+def _decides_processes(options: PipelineOptions) -> bool:
+    """Whether the user says how many processes a worker has."""
+    experiments = options.view_as(DebugOptions).experiments or []
+    service = options.view_as(GoogleCloudOptions).dataflow_service_options or []
+    return ONE_PROCESS in experiments or any(
+        # use_nvidia_mps stands inside the accelerator's option, and excludes one process.
+        "use_nvidia_mps" in one or one == "use_multiple_sdk_containers"
+        for one in (*experiments, *service)
+    )

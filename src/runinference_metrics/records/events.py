@@ -1,0 +1,74 @@
+"""What happens in a run, as the summary counts it."""
+
+from dataclasses import dataclass
+
+from runinference_metrics.records.measured import BatchRun, BatchStats
+from runinference_metrics.records.record import ClassifiedBatch
+
+# Scores are summed as whole numbers of this size, which add up the same in any order.
+SCORE_UNIT = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The run began to work, at this time since the epoch."""
+
+    micro_secs: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileFound:
+    """An input file, with its size as stored."""
+
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRead:
+    """Rows of a range of a file, and how many of them were blank."""
+
+    read: int
+    blank: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """One row that got no prediction."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMeasured:
+    """A classified batch without its texts.
+
+    Args:
+        run: when and where.
+        stats: what it took.
+        labels: predicted texts by label.
+        score_units: sum of the winning scores by label, in `SCORE_UNIT`.
+        fingerprint: see `RecordBatch.fingerprint`.
+    """
+
+    run: BatchRun
+    stats: BatchStats
+    labels: dict[str, int]
+    score_units: dict[str, int]
+    fingerprint: int
+
+    @classmethod
+    def of(cls, classified: ClassifiedBatch) -> "BatchMeasured":
+        """What a batch says of itself."""
+        found = classified.classification
+        labels: dict[str, int] = {}
+        score_units: dict[str, int] = {}
+        for winner, scores in zip(found.winners, found.scores, strict=True):
+            if winner is not None:
+                label = found.label_names[winner]
+                labels[label] = labels.get(label, 0) + 1
+                units = round(scores[winner] / SCORE_UNIT)
+                score_units[label] = score_units.get(label, 0) + units
+        return cls(classified.run, found.stats, labels, score_units, classified.batch.fingerprint())
+
+
+Event = Began | FileFound | RowsRead | DeadLettered | BatchMeasured

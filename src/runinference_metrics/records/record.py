@@ -1,0 +1,182 @@
+"""The currency between the rooms: what is read, what is predicted, what is rejected.
+
+Texts travel in columns, a batch at a time: a batch of 512 texts is five lists, not 512 objects.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from runinference_metrics.records.classification import Classification
+from runinference_metrics.records.measured import BatchRun
+
+
+def to_json(value: Any) -> bytes:
+    """One line of JSON; whole numbers of any size stay exact."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # orjson refuses integers beyond 64 bits, which an id may well be.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One text to classify.
+
+    Args:
+        text: the text, not blank.
+        source: the file it came from.
+        position: the line of the (decompressed) file on which it starts, from 1.
+        id: the value of `id_field`, if any.
+        fields: the kept fields, if any.
+        row_bytes: the size of the row that it was read from.
+    """
+
+    text: str
+    source: str
+    position: int
+    id: Any = None
+    fields: dict[str, Any] | None = None
+    row_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that gets no prediction, and why.
+
+    Args:
+        reason: a short name, the same for all rows with this fault.
+        detail: a sentence on this row.
+        stage: "read", "tokenize" or "inference".
+        source: the file.
+        position: the line on which the row starts, from 1.
+        text: what was there, as far as it can be shown as text.
+        id: the value of `id_field`, if it is known.
+    """
+
+    reason: str
+    detail: str
+    stage: str
+    source: str
+    position: int
+    text: str
+    id: Any = None
+
+    def json_line(self) -> bytes:
+        """The dead letter as a line of JSON, without the newline."""
+        letter = asdict(self)
+        if self.id is None:
+            del letter["id"]
+        return to_json(letter)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Texts on their way to the model, in columns of equal length.
+
+    RunInference takes its length as the number of examples. `row_bytes` is the size of the rows
+    that it was read from, all together.
+    """
+
+    texts: list[str]
+    sources: list[str]
+    positions: list[int]
+    ids: list[Any]
+    fields: list[dict[str, Any] | None]
+    row_bytes: int = 0
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "RecordBatch":
+        """The batch of these records, in their order."""
+        return cls(
+            [record.text for record in records],
+            [record.source for record in records],
+            [record.position for record in records],
+            [record.id for record in records],
+            [record.fields for record in records],
+            sum(record.row_bytes for record in records),
+        )
+
+    @classmethod
+    def join(cls, batches: Sequence["RecordBatch"]) -> "RecordBatch":
+        """One batch of the texts of all these, in their order."""
+        if len(batches) == 1:
+            return batches[0]
+        joined = cls([], [], [], [], [], sum(batch.row_bytes for batch in batches))
+        for batch in batches:
+            joined.texts.extend(batch.texts)
+            joined.sources.extend(batch.sources)
+            joined.positions.extend(batch.positions)
+            joined.ids.extend(batch.ids)
+            joined.fields.extend(batch.fields)
+        return joined
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def num_bytes(self) -> int:
+        """The size of the request: the UTF-8 bytes of its texts."""
+        return sum(len(text) if text.isascii() else len(text.encode()) for text in self.texts)
+
+    def fingerprint(self) -> int:
+        """A number that is the same for the same texts in any order and any batches.
+
+        The sum of the texts' CRC-32, modulo 2^64. It tells two runs over different texts apart;
+        it does not withstand somebody who means to deceive.
+        """
+        return sum(zlib.crc32(text.encode()) for text in self.texts) % 2**64
+
+    def rejected(self, index: int, reason: str, detail: str, stage: str) -> Rejected:
+        """The dead letter of the text at `index`."""
+        return Rejected(
+            reason, detail, stage, self.sources[index], self.positions[index],
+            self.texts[index], self.ids[index],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifiedBatch:
+    """A batch with its classification; a text is either predicted or rejected.
+
+    Args:
+        batch: the texts that the model answered.
+        classification: its answers.
+        run: when and where.
+        rejected: those whose answer is no prediction, and those that have none.
+    """
+
+    batch: RecordBatch
+    classification: Classification
+    run: BatchRun
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @property
+    def predicted_count(self) -> int:
+        """Texts that have a prediction."""
+        return sum(winner is not None for winner in self.classification.winners)
+
+    def prediction_lines(self) -> Iterator[bytes]:
+        """The predictions as lines of JSON, without newlines, in the order of the batch."""
+        batch, found = self.batch, self.classification
+        for index, winner in enumerate(found.winners):
+            if winner is None:
+                continue
+            scores = found.scores[index]
+            prediction: dict[str, Any] = {
+                "text": batch.texts[index],
+                "label": found.label_names[winner],
+                "score": scores[winner],
+                "scores": dict(zip(found.label_names, scores, strict=True)),
+                "source": batch.sources[index],
+                "position": batch.positions[index],
+            }
+            if batch.ids[index] is not None:
+                prediction["id"] = batch.ids[index]
+            if batch.fields[index] is not None:
+                prediction["fields"] = batch.fields[index]
+            yield to_json(prediction)

@@ -1,0 +1,138 @@
+"""What each metric is, its unit, when it is updated, and how to read it."""
+
+from dataclasses import dataclass
+
+from runinference_metrics.records import names
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One metric, explained."""
+
+    name: str
+    unit: str
+    updated: str
+    meaning: str
+
+
+GLOSSARY = (
+    Entry(
+        names.NUM_INFERENCES,
+        "texts",
+        "after each batch that succeeded",
+        "Texts that were classified. Beam's documentation speaks of submitted examples; it counts "
+        "completed ones, and those of failed batches are not in it.",
+    ),
+    Entry(
+        names.FAILED_BATCHES,
+        "batches",
+        "when a batch's first classification raises an error",
+        "Such a batch is cut in halves until the texts that fail are alone; only these become dead "
+        "letters. When a failure makes the runner repeat a bundle, the count of the first try is "
+        "dropped with it.",
+    ),
+    Entry(
+        names.BATCH_SIZE,
+        "texts",
+        "after each batch that succeeded",
+        "Texts a batch. COUNT is the number of batches and SUM the number of texts; Beam's "
+        "documentation calls COUNT the number of samples. Far below max_batch_size means that "
+        "batches are cut by the ends of files: raise min_batch_size.",
+    ),
+    Entry(
+        names.BATCH_BYTES,
+        "bytes",
+        "after each batch that succeeded",
+        "UTF-8 bytes of the texts of a batch: the real size of the request. (For torch tensors "
+        "Beam's own handlers add up the size of one element each instead.)",
+    ),
+    Entry(
+        names.LATENCY,
+        "µs",
+        "after each batch that succeeded",
+        "Wall time of a batch: tokenising, waiting for the model, forward passes; on a GPU until "
+        "its work is finished. SUM is the total inference time. Beam's documentation derives it "
+        "as num_inferences times MEAN, which is too much by the mean batch size.",
+    ),
+    Entry(
+        names.MODEL_BYTES,
+        "bytes",
+        "with the first batch after each load",
+        "What the weights occupy: host memory on a CPU, device memory on a GPU. (Beam's own "
+        "figure is the growth of the process's peak memory: 0 without scipy, and blind to a GPU.)",
+    ),
+    Entry(
+        names.LOAD_LATENCY,
+        "ms",
+        "with the first batch after each load",
+        "Loading model and tokenizer, once a process. COUNT is the number of loads.",
+    ),
+    Entry(
+        names.TOKENIZE,
+        "µs",
+        "after each batch that succeeded",
+        "The part of the latency in the tokenizer, which runs on the CPU also for a GPU.",
+    ),
+    Entry(
+        names.WAIT,
+        "µs",
+        "after each batch that succeeded",
+        "The part of the latency in which the batch waited because another thread used the model.",
+    ),
+    Entry(
+        names.FORWARD,
+        "µs",
+        "after each batch that succeeded",
+        "The part of the latency in the model, copies to and from the device included.",
+    ),
+    Entry(
+        names.RECLASSIFICATIONS,
+        "calls",
+        "after each batch that failed at first",
+        "Calls of the classifier beyond the first, while the texts that fail were found: about "
+        "twice the binary logarithm of the batch size for each such text.",
+    ),
+    Entry(
+        names.TIMEOUTS,
+        "calls",
+        "after each batch that failed at first",
+        "Calls that took longer than inference_timeout_secs. After each the model was loaded "
+        "again.",
+    ),
+    Entry(
+        names.OUT_OF_MEMORY_RETRIES,
+        "micro-batches",
+        "after each batch",
+        "Micro-batches that did not fit the device's memory. Each was cut to half its tokens, and "
+        "the process went on with the smaller budget; lowest_batch_tokens is the smallest of all. "
+        "Set max_batch_tokens to that.",
+    ),
+    Entry(
+        "padding_share",
+        "share",
+        "computed from the whole run",
+        "Padding tokens among all tokens computed. Micro-batches are sorted by length, so this "
+        "falls with larger batches.",
+    ),
+    Entry(
+        "busy_share",
+        "share",
+        "computed for each process",
+        "Share of the time between a process's first and last batch in which the model computed. "
+        "What is left is reading, writing, tokenising, shuffling and waiting.",
+    ),
+    Entry(
+        "p50, p90, p95, p99",
+        "as the metric",
+        "computed from the whole run",
+        "Percentiles: exact up to 1,000 different values, beyond that of a mergeable sketch "
+        "(DDSketch), at most 1 % off. Count, sum, min, max and mean are always exact.",
+    ),
+    Entry(
+        "texts/s of the run",
+        "texts/s",
+        "computed from the whole run",
+        "num_inferences over the time from the first step to the last prediction written: loading "
+        "the model is in it, starting machines is not.",
+    ),
+)

@@ -1,0 +1,213 @@
+"""The sections of a report, from a run's document to values that are ready to be shown."""
+
+from typing import Any
+
+from runinference_metrics.records import names
+from runinference_metrics.report import charts
+from runinference_metrics.report.formats import count, duration, money, number, of_metric, percent
+
+_CELLS = ("count", "mean", "min", "p50", "p90", "p95", "p99", "max", "sum")
+
+
+def timeline(timeline: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The chart of throughput and its table; None without batches."""
+    points = timeline["points"] if timeline else []
+    if not points or not timeline:
+        return None
+    rates = [point["texts_per_sec"] for point in points]
+    width, first = timeline["bucket_secs"], points[0]["start_secs"]
+    last = points[-1]["start_secs"] + width
+    return {
+        "svg": charts.area(rates),
+        "peak": number(max(rates)),
+        "step": duration(width),
+        "first": _offset(first),
+        "middle": _offset((first + last) / 2),
+        "last": _offset(last),
+        "rows": [
+            {
+                "start": _offset(point["start_secs"]),
+                "texts": count(point["texts"]),
+                "rate": number(point["texts_per_sec"]),
+            }
+            for point in points
+        ],
+    }
+
+
+def _offset(secs: float) -> str:
+    # The first bucket is aligned to the clock and may begin just before the run.
+    return f"-{duration(-secs)}" if secs < 0 else duration(secs)
+
+
+def histogram(name: str, values: dict[str, Any], counted: str) -> dict[str, Any] | None:
+    """The chart of a distribution and its table; None without values."""
+    bars = values.get("histogram")
+    if not bars:
+        return None
+    filled = _with_gaps(bars)
+    counts = [bar["count"] for bar in filled]
+    middle = filled[len(filled) // 2]
+    return {
+        "svg": charts.columns(counts),
+        "peak": f"{count(max(counts))} {counted}",
+        "counted": counted,
+        "first": of_metric(name, filled[0]["from"]),
+        "middle": of_metric(name, middle["from"]),
+        "last": of_metric(name, filled[-1]["to"]),
+        "rows": [
+            {
+                "low": of_metric(name, bar["from"]),
+                "high": of_metric(name, bar["to"]),
+                "count": count(bar["count"]),
+            }
+            for bar in bars
+        ],
+    }
+
+
+def _with_gaps(bars: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Adds the empty bars between: all are equally wide on a logarithmic scale."""
+    filled = [bars[0]]
+    for bar in bars[1:]:
+        low = filled[-1]["to"]
+        # Edges grow by this factor; the bar from 0 to 1 is the one exception.
+        factor = bar["to"] / bar["from"] if bar["from"] else 2.0
+        while low * 1.001 < bar["from"]:
+            filled.append({"from": low, "to": low * factor, "count": 0})
+            low *= factor
+        filled.append(bar)
+    return filled
+
+
+def row(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """A distribution as a row of a table."""
+    cells = [
+        "-" if part not in values else
+        count(values[part]) if part == "count" else of_metric(name, values[part])
+        for part in _CELLS
+    ]  # fmt: skip
+    return {"name": name, "cells": cells}
+
+
+def stage_secs(document: dict[str, Any]) -> dict[str, float]:
+    """The total inference time by what it went into."""
+    total = document["runinference"][names.LATENCY]["sum"] / 1e6
+    stages = document["stages"]
+    known = {
+        "forward passes": stages[names.FORWARD]["sum"] / 1e6,
+        "tokenising": stages[names.TOKENIZE]["sum"] / 1e6,
+        "waiting for the model": stages[names.WAIT]["sum"] / 1e6,
+    }
+    return {**known, "other": max(0.0, total - sum(known.values()))} if total else {}
+
+
+def stages(document: dict[str, Any]) -> list[dict[str, str]]:
+    """The stages of the inference time, for the bar and its table."""
+    found = stage_secs(document)
+    total = sum(found.values())
+    return [
+        {
+            "name": name,
+            "time": duration(secs),
+            "share": percent(secs / total),
+            "width": f"{100 * secs / total:.2f}",
+        }
+        for name, secs in found.items()
+    ]
+
+
+def labels(labels: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The labels, for a table."""
+    return [
+        {
+            "name": row["label"],
+            "texts": count(row["texts"]),
+            "share": percent(row["share"]),
+            "width": f"{100 * row['share']:.2f}",
+            "score": f"{row['mean_score']:.4f}",
+        }
+        for row in labels
+    ]
+
+
+def faults(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """What went wrong and was overcome, by name; none when nothing did."""
+    found = document["faults"]
+    failed = document["runinference"][names.FAILED_BATCHES]
+    counts = [(names.FAILED_BATCHES, failed), *((name, found[name]) for name in names.FAULTS)]
+    rows = [(name, count(number)) for name, number in counts if number]
+    lowest = found[names.LOWEST_BATCH_TOKENS]
+    return rows + ([(names.LOWEST_BATCH_TOKENS, count(lowest))] if lowest else [])
+
+
+def reasons(records: dict[str, Any]) -> list[dict[str, str]]:
+    """The dead letters by reason, for a table."""
+    total = records["dead_lettered"]
+    return [
+        {
+            "name": reason,
+            "rows": count(rows),
+            "share": percent(rows / total),
+            "width": f"{100 * rows / total:.2f}",
+        }
+        for reason, rows in records["dead_letters_by_reason"].items()
+    ]
+
+
+def worker(row: dict[str, Any]) -> dict[str, str]:
+    """A process, for a table."""
+    return {
+        "host": row["host"],
+        "process": row["process"],
+        "device": row["device_name"],
+        "texts": count(row["texts"]),
+        "batches": count(row["batches"]),
+        "rate": number(row["texts_per_sec"]),
+        "busy": percent(row["busy_share"]),
+        "width": f"{100 * min(1.0, row['busy_share'] or 0):.2f}",
+    }
+
+
+def resources(document: dict[str, Any]) -> list[dict[str, str]]:
+    """Resource hours and their prices, for a table."""
+    prices = document["cost"]["prices"] if document["cost"] else {}
+    rows = []
+    for title, name, price in (
+        ("vCPU", "vcpu_hours", "vcpu_hour"),
+        ("memory, GiB", "memory_gb_hours", "memory_gb_hour"),
+        ("GPU", "gpu_hours", "gpu_hour"),
+        ("standard disk, GB", "disk_gb_hours", "disk_gb_hour"),
+        ("SSD, GB", "ssd_gb_hours", "ssd_gb_hour"),
+    ):
+        hours, cost = document["resources"][name], prices.get(price)
+        shown = "-" if cost is None else f"{cost} {prices['currency']}"
+        rows.append({"name": title, "hours": number(hours), "price": shown})
+    return rows
+
+
+def cost(document: dict[str, Any]) -> dict[str, str] | None:
+    """The cost, as shown; None without prices."""
+    cost = document["cost"]
+    if not cost:
+        return None
+    prices, per_million = cost["prices"], cost["per_million_texts"]
+    return {
+        "total": money(cost["total"], prices["currency"]),
+        "per_million": "-" if per_million is None else money(per_million, prices["currency"]),
+        "region": prices["region"],
+        "date": prices["date"],
+    }
+
+
+def effective(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What took effect, several values where the workers differ."""
+    return [
+        (name, ", ".join(sorted({str(one[name]) for one in found})))
+        for name in (found[0] if found else ())
+    ]
+
+
+def shown(value: Any) -> str:
+    """A parameter's value."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,96 @@
+"""A run's metrics as a table for a terminal."""
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from runinference_metrics.records import names
+from runinference_metrics.redaction import redact
+from runinference_metrics.report import sections
+from runinference_metrics.report.advice import advice
+from runinference_metrics.report.formats import count, duration, money, number, percent, short
+
+# Wide enough for the longest metric name beside five numbers, and no wider than a terminal.
+TABLE_WIDTH = 80
+_COLUMNS = ("count", "mean", "p95", "max", "sum")
+
+
+def print_table(document: dict[str, Any], output: str) -> None:
+    """Prints the metrics of a run, as written to metrics.json, on standard output."""
+    console = Console(width=TABLE_WIDTH, highlight=False, markup=False)
+    run, records, derived = document["run"], document["records"], document["derived"]
+    devices = _decided(run, "device_name") or run["parameters"]["device"]
+    precision = _decided(run, "precision")
+    console.print()
+    console.print(_values("Records", [
+        ("read", count(records["read"])),
+        ("predicted", count(records["predicted"])),
+        ("dead-lettered", _reasons(records)),
+        ("blank", count(records["blank"])),
+        ("truncated", count(records["truncated"])),
+    ]))  # fmt: skip
+    console.print(_distributions(document))
+    tokens = document["tokens"]
+    console.print(_values("Derived", [
+        ("total inference time", f"{derived['total_inference_secs']:,.3f} s"),
+        ("texts/s of inference", number(derived["texts_per_inference_sec"])),
+        ("tokens/s of inference", number(derived["tokens_per_inference_sec"])),
+        ("texts/s of the whole run", number(derived["texts_per_wall_sec"])),
+        ("padding", f"{percent(tokens['padding_share'])} of all tokens computed"),
+        ("run time", f"{duration(run['wall_secs'])} on {devices} {precision}".rstrip()),
+        *_cost(document),
+    ]))  # fmt: skip
+    faults = sections.faults(document)
+    if faults:
+        console.print(_values("Faults that were overcome", faults))
+    for one in advice(document):
+        console.print(f"{one.why} {one.change}\n", soft_wrap=False)
+    console.print(f"Results are in {redact(output)}")
+
+
+def _decided(run: dict[str, Any], name: str) -> str:
+    """What was decided where the model ran; several words when the workers differ."""
+    return ", ".join(sorted({str(one[name]) for one in run["effective"]}))
+
+
+def _cost(document: dict[str, Any]) -> list[tuple[str, str]]:
+    cost = document["cost"]
+    if not cost:
+        return []
+    prices, per_million = cost["prices"], cost["per_million_texts"]
+    rows = [("cost", f"{money(cost['total'], prices['currency'])} ({prices['region']}, "
+                     f"prices of {prices['date']})")]  # fmt: skip
+    if per_million is not None:
+        rows.append(("cost of a million texts", money(per_million, prices["currency"])))
+    return rows
+
+
+def _values(title: str, rows: list[tuple[str, str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column(width=34)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def _distributions(document: dict[str, Any]) -> Table:
+    table = Table(title="RunInference", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("metric", width=34, overflow="fold")
+    for name in _COLUMNS:
+        table.add_column(name, justify="right", width=8)
+    beam = document["runinference"]
+    for name in (names.NUM_INFERENCES, names.FAILED_BATCHES):
+        table.add_row(name, "", "", "", "", short(beam[name]))
+    for section in (beam, document["stages"]):
+        for name, value in section.items():
+            if isinstance(value, dict):
+                table.add_row(name, *(short(value.get(part)) for part in _COLUMNS))
+    return table
+
+
+def _reasons(records: dict[str, Any]) -> str:
+    reasons = ", ".join(f"{name} {n:,}" for name, n in records["dead_letters_by_reason"].items())
+    return count(records["dead_lettered"]) + (f"  ({reasons})" if reasons else "")
