@@ -1,0 +1,255 @@
+"""The model and its tokenizer on a device. Knows nothing of Beam."""
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import transformers
+
+from runinference_metrics.classifier.devices import (
+    AUTO_BATCH_TOKENS,
+    DTYPES,
+    INT8,
+    auto_precision,
+    check_device,
+    device_name,
+)
+from runinference_metrics.classifier.gpu import GpuMonitor
+from runinference_metrics.classifier.host_memory import keep_freed_memory
+from runinference_metrics.classifier.loading import load_config, load_network, load_tokenizer
+from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer, Tokens
+from runinference_metrics.errors import UserError
+from runinference_metrics.models.folder import ModelFolder
+from runinference_metrics.records.batching import micro_batches
+from runinference_metrics.records.classification import Classification
+from runinference_metrics.records.measured import NO_WORK, BatchStats, Effective
+from runinference_metrics.recovery.memory import TokenBudget, run_micro_batches
+
+_LOG = logging.getLogger(__name__)
+
+# float32 carries seven to eight decimals of a probability; the rest is noise in the output.
+_SCORE_DECIMALS = 8
+
+
+@dataclass(frozen=True)
+class ClassifierSpec:
+    """What to load, and how; the names are those of the parameters.
+
+    `max_batch_tokens` and `max_length` may be None: decided by the device and the model.
+    `threads` is None for torch's own choice.
+    """
+
+    model: str
+    device: str = "CPU"
+    precision: str = "auto"
+    max_batch_tokens: int | None = None
+    max_length: int | None = None
+    threads: int | None = None
+
+    def load(self) -> "Classifier":
+        """Loads the model; takes seconds. Raises UserError when it cannot be used."""
+        return Classifier(self)
+
+
+# While a GPU computes so many texts, the next as many are tokenised; enough to sort well.
+TEXTS_AT_ONCE_ON_A_GPU = 2048
+
+
+class Network(Protocol):
+    """A model that takes tokens."""
+
+    num_bytes: int
+
+    def padding(self, tokens: Tokens) -> int:
+        """Padding tokens that it computes for these texts."""
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        """Logits, float32 of shape [texts, labels], on the device."""
+
+
+class Classifier:
+    """A sequence classifier that is ready to work. One forward pass runs at a time.
+
+    Args:
+        spec: what to load.
+
+    Raises:
+        UserError: the device is not there, or the model is none that can be used.
+    """
+
+    def __init__(self, spec: ClassifierSpec) -> None:
+        folder = ModelFolder.read(spec.model)
+        check_device(spec.device)
+        precision = auto_precision(spec.device) if spec.precision == "auto" else spec.precision
+        if spec.threads:
+            torch.set_num_threads(spec.threads)
+            # The tokenizer's own threads, which it starts when it is first used.
+            os.environ.setdefault("RAYON_NUM_THREADS", str(spec.threads))
+        self._gpu = spec.device == "GPU"
+        if not self._gpu:
+            keep_freed_memory()
+        self._multi_label = folder.multi_label
+        max_length = folder.check_max_length(spec.max_length)
+        with ThreadPoolExecutor(1) as beside:
+            # Reading and digesting the weights takes as long as all else here.
+            digesting = beside.submit(lambda: folder.digest(folder.check_digests()))
+            try:
+                config = load_config(folder)
+                self.label_names = _label_names(config, folder)
+                vocabulary = config.get_text_config().vocab_size
+                self._tokenizer = Tokenizer(load_tokenizer(folder, vocabulary), max_length)
+                self._network: Network = load_network(
+                    folder,
+                    config,
+                    self._tokenizer,
+                    DTYPES[precision],
+                    "cuda" if self._gpu else "cpu",
+                    precision == INT8,
+                )
+            finally:
+                # A file that is not the one recorded explains whatever else was found wrong.
+                digest = digesting.result()
+        self._budget = TokenBudget(
+            spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device, precision]
+        )
+        self._texts_at_once = TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
+        self._monitor = GpuMonitor() if self._gpu else None
+        self._lock = threading.Lock()
+        self.effective = Effective(
+            device_name=device_name(spec.device),
+            precision=precision,
+            max_batch_tokens=self._budget.max_tokens,
+            max_length=max_length,
+            threads=torch.get_num_threads(),
+            model_architecture=folder.architecture,
+            model_digest=digest,
+            torch_version=torch.__version__,
+            transformers_version=transformers.__version__,
+        )
+        _LOG.info("Classifier ready: %s", asdict(self.effective))
+
+    @property
+    def model_bytes(self) -> int:
+        """What the weights occupy: device memory on a GPU, host memory on a CPU."""
+        return self._network.num_bytes
+
+    @property
+    def gpus(self) -> int:
+        """The GPUs of this machine, which are paid for whether used or not; 0 on a CPU."""
+        return torch.cuda.device_count() if self._gpu else 0
+
+    def classify(self, texts: Sequence[str]) -> Classification:
+        """Classifies texts, in their order.
+
+        Tokenises them, orders them by length, and runs micro-batches under the token budget. The
+        device's work is finished when it returns. On a GPU, texts are tokenised some thousand at a
+        time, while the GPU computes what came before: it is waited for only once.
+        """
+        if not texts:
+            return Classification(self.label_names, [], [], NO_WORK)
+        step = self._texts_at_once or len(texts)
+        done = [self._start(texts[at : at + step]) for at in range(0, len(texts), step)]
+        finishing = time.perf_counter_ns()
+        scores = np.concatenate([one.scores_in_order() for one in done])
+        finished = time.perf_counter_ns()
+        parts = [part for one in done for part in one.parts]
+        lengths = np.concatenate([part.lengths for part in parts])
+        stats = BatchStats(
+            texts=len(texts),
+            tokens=sum(len(part.ids) for part in parts),
+            padding=sum(self._network.padding(part) for part in parts),
+            truncated=sum(one.tokenized.truncated for one in done),
+            micro_batches=len(parts),
+            tokenize_micro_secs=sum(one.tokenize_nano_secs for one in done) // 1000,
+            wait_micro_secs=sum(one.wait_nano_secs for one in done) // 1000,
+            forward_micro_secs=(sum(one.forward_nano_secs for one in done) + finished - finishing)
+            // 1000,
+            lengths=dict(Counter(lengths.tolist())),
+            out_of_memory_retries=self._budget.take_retries(),
+            lowered_batch_tokens=self._budget.lowered,
+            gpu=self._monitor.sample() if self._monitor else None,
+        )
+        return Classification(
+            self.label_names,
+            # Through float64: the rounded number is then the shortest that a reader can see.
+            scores.astype(np.float64).round(_SCORE_DECIMALS).tolist(),
+            _winners(scores),
+            stats,
+        )
+
+    def _start(self, texts: Sequence[str]) -> "_Started":
+        """Tokenises texts and hands them to the device, which may still be computing then."""
+        started = time.perf_counter_ns()
+        tokenized = self._tokenizer(texts)
+        waiting = time.perf_counter_ns()
+        with self._lock:
+            locked = time.perf_counter_ns()
+            scores, parts = self._scores(tokenized.tokens)
+            handed_over = time.perf_counter_ns()
+        return _Started(
+            tokenized, scores, parts, waiting - started, locked - waiting, handed_over - locked
+        )
+
+    def _scores(self, tokens: Tokens) -> tuple[torch.Tensor, list[Tokens]]:
+        """The scores of each text, on the device, and the micro-batches that give them."""
+        lengths = tokens.lengths.tolist()
+
+        def logits_of(texts: list[int]) -> tuple[Tokens, torch.Tensor]:
+            # Sorted texts are cut into neighbours.
+            part = tokens.part(texts[0], texts[-1] + 1)
+            return part, self._network(part)
+
+        with torch.inference_mode():
+            done = run_micro_batches(
+                micro_batches(lengths, self._budget.max_tokens),
+                lengths,
+                self._budget,
+                logits_of,
+                torch.cuda.empty_cache,
+            )
+            logits = torch.cat([logits for _, (_, logits) in done])
+            scores = logits.sigmoid() if self._multi_label else logits.softmax(-1)
+        return scores, [part for _, (part, _) in done]
+
+
+@dataclass(frozen=True)
+class _Started:
+    """Texts that the device has, and how long that took."""
+
+    tokenized: TokenizedTexts
+    scores: torch.Tensor
+    parts: list[Tokens]
+    tokenize_nano_secs: int
+    wait_nano_secs: int
+    forward_nano_secs: int
+
+    def scores_in_order(self) -> np.ndarray:
+        """The scores in the order of the texts; waits for the device."""
+        scores = self.scores.cpu().numpy()
+        in_order = np.empty_like(scores)
+        in_order[self.tokenized.order] = scores
+        return in_order
+
+
+def _label_names(config: Any, folder: ModelFolder) -> tuple[str, ...]:
+    names = tuple(config.id2label[index] for index in range(config.num_labels))
+    if len(set(names)) < len(names):
+        raise UserError("model", "distinct labels", f"{folder.path!r} with {names}")
+    return names
+
+
+def _winners(scores: np.ndarray) -> list[int | None]:
+    """The label with the highest score of each text; None where a score is not finite."""
+    finite = np.isfinite(scores).all(axis=1)
+    best = scores.argmax(axis=1)
+    if finite.all():
+        return best.tolist()
+    return [int(label) if good else None for label, good in zip(best, finite, strict=True)]

@@ -1,0 +1,236 @@
+"""A run's summary as one document: the content of metrics.json."""
+
+import datetime
+from dataclasses import asdict
+from typing import Any
+
+from runinference_metrics.errors import RunFailed
+from runinference_metrics.metrics.distribution import RELATIVE_ERROR, Distribution
+from runinference_metrics.metrics.prices import Prices, Resources
+from runinference_metrics.metrics.summary import Summary, WorkerTotals
+from runinference_metrics.records import names
+from runinference_metrics.records.events import SCORE_UNIT
+
+# Rises when a reader of metrics.json would have to change.
+SCHEMA_VERSION = 3
+# So many dead letters can be looked at one by one: a small input with a few bad rows is no failure.
+TOLERATED_DEAD_LETTERS = 10
+# Reasons named when a run fails by its dead letters.
+_NAMED_REASONS = 3
+
+
+def reconcile(read: int, predicted: int, dead_lettered: int, blank: int) -> None:
+    """Raises RunFailed unless every row that was read is accounted for."""
+    missing = read - predicted - dead_lettered - blank
+    if missing:
+        raise RunFailed(
+            f"The run lost count: {read:,} rows read, but {predicted:,} predicted + "
+            f"{dead_lettered:,} dead-lettered + {blank:,} blank, "
+            f"{abs(missing):,} too {'few' if missing > 0 else 'many'}."
+        )
+
+
+def check_failure_rate(summary: Summary, max_failure_rate: float) -> None:
+    """Raises RunFailed when too many rows got no prediction.
+
+    Args:
+        summary: the run's figures.
+        max_failure_rate: the largest share of dead letters among the rows that are not blank. Up to
+            `TOLERATED_DEAD_LETTERS` are let pass, unless it is 0.
+    """
+    dead, rows = summary.dead_letters.total(), summary.read - summary.blank
+    tolerated = TOLERATED_DEAD_LETTERS if max_failure_rate else 0
+    if dead <= tolerated or dead <= max_failure_rate * rows:
+        return
+    by_reason = sorted(summary.dead_letters.items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{reason} {count:,}" for reason, count in by_reason[:_NAMED_REASONS])
+    left = f" and {len(by_reason) - _NAMED_REASONS} more" if len(by_reason) > _NAMED_REASONS else ""
+    raise RunFailed(
+        f"{dead:,} of {rows:,} rows ({dead / rows:.1%}) got no prediction, more than "
+        f"--max_failure_rate={max_failure_rate:g} allows: {named}{left}. All results are written; "
+        "see the dead letters."
+    )
+
+
+def document(
+    summary: Summary, facts: dict[str, Any], prices: Prices | None, ended_micro_secs: int
+) -> dict[str, Any]:
+    """The content of metrics.json, computed inside the pipeline.
+
+    Args:
+        summary: the run's figures.
+        facts: what was known at launch: runner, job, versions, parameters.
+        prices: what resources cost, if the user said so.
+        ended_micro_secs: when the predictions had been written, since the epoch.
+    """
+    began = ended_micro_secs if summary.began is None else summary.began
+    wall_secs = (ended_micro_secs - began) / 1e6
+    dead = dict(sorted(summary.dead_letters.items(), key=lambda item: (-item[1], item[0])))
+    resources = Resources.of_machines(list(summary.machines.values()), wall_secs)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": {
+            "source": "pipeline",
+            **facts,
+            "start": timestamp(began),
+            "end": timestamp(ended_micro_secs),
+            "wall_secs": wall_secs,
+            "effective": sorted((asdict(one) for one in summary.effective), key=str),
+            "input": {
+                "files": summary.files,
+                "bytes": summary.file_bytes,
+                "fingerprint": f"{summary.num_inferences}-{summary.fingerprint:016x}",
+            },
+        },
+        "records": {
+            "read": summary.read,
+            "blank": summary.blank,
+            "predicted": summary.predicted,
+            "dead_lettered": summary.dead_letters.total(),
+            "dead_letters_by_reason": dead,
+            "truncated": summary.truncated,
+        },
+        "runinference": {
+            names.NUM_INFERENCES: summary.num_inferences,
+            # Of work that was completed, like Beam's committed value: a fault that is not the
+            # texts' makes the runner repeat the bundle, or ends the run.
+            names.FAILED_BATCHES: summary.failed_batches,
+            **{name: summary.distributions[name].as_json() for name in names.BEAM_DISTRIBUTIONS},
+        },
+        "tokens": tokens(
+            summary.tokens, summary.padding, summary.micro_batches, _of_counts(summary.lengths)
+        ),
+        "stages": {name: summary.distributions[name].as_json() for name in names.STAGES},
+        "startup": {name: summary.distributions[name].as_json() for name in names.STARTUP},
+        "gpu": _gpu(summary),
+        "faults": {
+            **{name: getattr(summary, name) for name in names.FAULTS},
+            names.LOWEST_BATCH_TOKENS: summary.lowest_batch_tokens,
+        },
+        "percentile_relative_error": RELATIVE_ERROR,
+        "workers": _workers(summary),
+        "timeline": summary.timeline.as_json(began),
+        "labels": _labels(summary),
+        "derived": derived(
+            summary.num_inferences, summary.tokens, summary.distributions[names.LATENCY].sum,
+            wall_secs,
+        ),
+        **costs(resources, prices, summary.num_inferences),
+    }  # fmt: skip
+
+
+def _gpu(summary: Summary) -> dict[str, Any] | None:
+    samples = summary.gpu_utilization.total()
+    if not samples:
+        return None
+    busy = sum(percent * times for percent, times in summary.gpu_utilization.items())
+    utilization = busy / samples / 100
+    return {
+        "samples": samples,
+        "utilization": utilization,
+        "waited_share": 1 - utilization,
+        "peak_memory_bytes": summary.gpu_peak_memory_bytes,
+    }
+
+
+def timestamp(micro_secs: int) -> str:
+    """A time since the epoch as ISO 8601, in UTC."""
+    time = datetime.datetime.fromtimestamp(micro_secs / 1e6, datetime.UTC)
+    return time.isoformat(timespec="milliseconds")
+
+
+def tokens(
+    real: int, padding: int, micro_batches: int, lengths: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The section on tokens; `lengths` is the distribution of tokens a text, where known."""
+    return {
+        "real": real,
+        "padding": padding,
+        "padding_share": ratio(padding, real + padding),
+        names.MICRO_BATCHES: micro_batches,
+        "lengths": lengths,
+    }
+
+
+def derived(
+    num_inferences: int, real_tokens: int, latency_sum_micro_secs: int, wall_secs: float | None
+) -> dict[str, Any]:
+    """What follows from the metrics."""
+    # SUM of the latencies. Beam's page says num_inferences x MEAN, which is too much by the mean
+    # batch size: MEAN is a batch's latency, not a text's.
+    total_inference_secs = latency_sum_micro_secs / 1e6
+    return {
+        "total_inference_secs": total_inference_secs,
+        "texts_per_inference_sec": ratio(num_inferences, total_inference_secs),
+        "tokens_per_inference_sec": ratio(real_tokens, total_inference_secs),
+        "texts_per_wall_sec": ratio(num_inferences, wall_secs),
+    }
+
+
+def costs(resources: Resources, prices: Prices | None, num_inferences: int) -> dict[str, Any]:
+    """The sections on resources and cost; the cost is null without prices."""
+    cost = None
+    if prices:
+        total = prices.cost(resources)
+        per_text = ratio(total, num_inferences)
+        cost = {
+            "total": total,
+            "per_million_texts": None if per_text is None else per_text * 1e6,
+            "prices": asdict(prices),
+        }
+    return {"resources": asdict(resources), "cost": cost}
+
+
+def ratio(part: float, whole: float | None) -> float | None:
+    """`part / whole`; None where there is nothing to divide by."""
+    return part / whole if whole else None
+
+
+def _of_counts(counts: dict[int, int]) -> dict[str, Any]:
+    values = Distribution()
+    for value in sorted(counts):
+        values.add(value, counts[value])
+    return values.as_json()
+
+
+def _labels(summary: Summary) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": label,
+            "texts": texts,
+            "share": texts / summary.predicted,
+            "mean_score": summary.score_units[label] * SCORE_UNIT / texts,
+        }
+        for label, texts in sorted(summary.labels.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def _workers(summary: Summary) -> list[dict[str, Any]]:
+    rows = [
+        _worker(worker.machine.host, worker.process, worker.effective.device_name, totals)
+        for worker, totals in sorted(
+            summary.workers.values(), key=lambda row: (row[0].machine.host, row[0].process)
+        )
+    ]
+    if summary.other_workers.batches:
+        rows.append(_worker("others", "others", "", summary.other_workers))
+    return rows
+
+
+def _worker(host: str, process: str, device_name: str, totals: WorkerTotals) -> dict[str, Any]:
+    active_secs = (totals.last - totals.first) / 1e6
+    return {
+        "host": host,
+        "process": process,
+        "device_name": device_name,
+        "texts": totals.texts,
+        "tokens": totals.tokens,
+        "batches": totals.batches,
+        "forward_secs": totals.forward / 1e6,
+        "inference_secs": totals.inference / 1e6,
+        # From the start of its first batch to the end of its last.
+        "active_secs": active_secs,
+        "texts_per_sec": ratio(totals.texts, active_secs),
+        # Rows of several processes together have no share of one process's time.
+        "busy_share": None if process == "others" else ratio(totals.forward / 1e6, active_secs),
+    }
