@@ -24,10 +24,10 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from material import ROOT, fresh, make_texts, write_json
 from runinference_metrics import pipeline
 from runinference_metrics.classifier.classifier import TEXTS_AT_ONCE_ON_A_GPU, ClassifierSpec
-from runinference_metrics.classifier.devices import AUTO_BATCH_TOKENS
+from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.inference.handler import ClassifierHandler
-from runinference_metrics.options import command_line as options
+from runinference_metrics.options import command_line
 from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import BatchStats, Effective
@@ -75,7 +75,7 @@ class PlainHandler(ModelHandler[str, Any, Nothing]):
 
 def run_pipeline(handler: ClassifierHandler, source: Path, output: Path) -> None:
     """This project's pipeline around a handler."""
-    settings, _ = options.parse([f"--input={source}", f"--output={output}"])
+    settings, _ = command_line.parse([f"--input={source}", f"--output={output}"])
     built = beam.Pipeline(runner=FnApiRunner())
     facts = {"job": "bench", "runner": "DirectRunner", "version": "", "beam_version": "",
              "python_version": "", "parameters": settings.as_parameters()}  # fmt: skip

@@ -18,7 +18,7 @@ from beam_share import run_pipeline, secs
 from material import make_model, make_texts, write_json, write_texts
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.inference.handler import ClassifierHandler
-from runinference_metrics.options import command_line as options
+from runinference_metrics.options import command_line
 
 
 class LoadedHandler(ClassifierHandler):
@@ -56,7 +56,7 @@ def main() -> None:
         folder = make_model(Path(temporary) / "model")
         classifier = ClassifierSpec(str(folder), precision=given.precision).load()
         material.LOADED.append(classifier)
-        settings, _ = options.parse(["--input=none", "--output=none"])
+        settings, _ = command_line.parse(["--input=none", "--output=none"])
         one = write_texts(folder / "one.txt", texts[:1])
         many = write_texts(folder / "many.txt", texts)
         classifier.classify(texts[:64])

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from runinference_metrics.metrics import document as metrics
+from runinference_metrics.metrics.document import document_of
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.summary import Summary
 from runinference_metrics.records.events import BatchMeasured, Began, DeadLettered, RowsRead
@@ -94,4 +94,4 @@ def make_document(
         "python_version": "3", "parameters": parameters or PARAMETERS,
     }  # fmt: skip
     ended = (summary.ended or START_MICRO_SECS) + 1_000_000
-    return metrics.document(summary, facts, prices, ended)
+    return document_of(summary, facts, prices, ended)

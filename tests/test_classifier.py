@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from transformers import pipeline
 
 from conftest import DEMO_MODEL, make_model
-from runinference_metrics.classifier import devices
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
+from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.errors import UserError
 
 
@@ -170,7 +170,7 @@ def test_the_model_s_bytes_are_its_weights(distilbert: Path) -> None:
 def test_what_was_decided_is_recorded(distilbert: Path) -> None:
     effective = ClassifierSpec(str(distilbert), threads=1).load().effective
     assert effective.precision in ("float32", "bfloat16")
-    assert effective.max_batch_tokens == devices.AUTO_BATCH_TOKENS["CPU", effective.precision]
+    assert effective.max_batch_tokens == AUTO_BATCH_TOKENS["CPU", effective.precision]
     assert effective.max_length == 64
     assert effective.threads == 1
     assert effective.model_digest.startswith("sha256:")

@@ -8,7 +8,8 @@ import pytest
 
 from documents_for_tests import PARAMETERS, make_document
 from runinference_metrics.__main__ import main
-from runinference_metrics.report.comparison import compare, render
+from runinference_metrics.report.comparison import compare
+from runinference_metrics.report.comparison_table import render
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from google.auth import exceptions as auth_exceptions
 
 from documents_for_tests import PRICES
 from runinference_metrics.__main__ import main
-from runinference_metrics.dataflow import job as dataflow_job
-from runinference_metrics.report import page as report_html
+from runinference_metrics.dataflow import job
+from runinference_metrics.report.page import render
 from test_metrics import faults
 
 MARKUP = "<script>alert(1)</script>"
@@ -84,7 +84,7 @@ class Api:
         self.endpoint = ""
 
     def read(self, prices: Any = None, job_id: str = str(JOB["id"])) -> dict[str, Any]:
-        return dataflow_job.read_job(job_id, "p", "r", prices, self.endpoint)
+        return job.read_job(job_id, "p", "r", prices, self.endpoint)
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_a_running_job_and_one_without_metrics(api: Api) -> None:
     assert faults(found) == []
     assert (found["run"]["end"], found["run"]["wall_secs"]) == (None, None)
     assert found["runinference"]["num_inferences"] == 0
-    page = report_html.render(found)
+    page = render(found)
     assert MARKUP not in page
     assert "JOB_STATE_RUNNING" in page
 
@@ -220,7 +220,7 @@ def test_a_refusal_is_one_line(
     api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     status: int, message: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(dataflow_job, "PATIENCE_SECS", 2.0)
+    monkeypatch.setattr(job, "PATIENCE_SECS", 2.0)
     api.always = status
     assert main(["report", "--job_id=x", "--project=p", "--region=r",
                  f"--dataflow_endpoint={api.endpoint}"]) == 1  # fmt: skip
@@ -233,7 +233,7 @@ def test_a_refusal_is_one_line(
 def test_nobody_there_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataflow_job, "PATIENCE_SECS", 2.0)
+    monkeypatch.setattr(job, "PATIENCE_SECS", 2.0)
     arguments = ["report", "--job_id=x", "--project=p", "--region=r"]
     assert main([*arguments, "--dataflow_endpoint=http://127.0.0.1:9"]) == 1
     err = capsys.readouterr().err

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from runinference_metrics.classifier import devices
+from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
 
 
@@ -29,4 +30,4 @@ def test_auto_precision_on_a_gpu(
 
 def test_every_precision_has_a_budget_on_every_device() -> None:
     expected = {(device, one) for device in AUTO_BATCH_SIZES for one in devices.DTYPES}
-    assert set(devices.AUTO_BATCH_TOKENS) == expected - {("GPU", devices.INT8)}
+    assert set(AUTO_BATCH_TOKENS) == expected - {("GPU", devices.INT8)}

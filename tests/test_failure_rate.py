@@ -7,11 +7,11 @@ import pytest
 
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.metrics import document as metrics
+from runinference_metrics.metrics import accounts
 from runinference_metrics.metrics.summary import Summary
-from runinference_metrics.options import command_line as options
+from runinference_metrics.options import command_line
 from runinference_metrics.records.events import DeadLettered, RowsRead
-from runinference_metrics.writing.shards import _WriteSummaryFn
+from runinference_metrics.writing.summary import _WriteSummaryFn
 
 FACTS = {"runner": "r", "job": None, "version": "0", "beam_version": "2", "python_version": "3"}
 
@@ -46,16 +46,16 @@ def summary(rows: int, **dead_letters: int) -> Summary:
 def test_when_a_run_fails(rows: int, dead: int, rate: float, fails: bool) -> None:
     found = summary(rows, malformed_json=dead)
     if not fails:
-        metrics.check_failure_rate(found, rate)
+        accounts.check_failure_rate(found, rate)
         return
     with pytest.raises(RunFailed, match="got no prediction, more than --max_failure_rate="):
-        metrics.check_failure_rate(found, rate)
+        accounts.check_failure_rate(found, rate)
 
 
 def test_the_commonest_reasons_are_named() -> None:
     found = summary(200, a=1, b=30, c=5, d=5, e=2)
     with pytest.raises(RunFailed) as caught:
-        metrics.check_failure_rate(found, 0.05)
+        accounts.check_failure_rate(found, 0.05)
     assert str(caught.value) == (
         "43 of 200 rows (21.5%) got no prediction, more than --max_failure_rate=0.05 allows: b 30, "
         "c 5, d 5 and 2 more. All results are written; see the dead letters."
@@ -113,12 +113,12 @@ def test_trying_the_last_step_again_spoils_nothing(tmp_path: Path) -> None:
 )
 def test_what_the_flags_take(flag: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
-        options.parse(["--input=a", "--output=b", flag])
+        command_line.parse(["--input=a", "--output=b", flag])
     assert message in str(caught.value)
 
 
 def test_the_defaults() -> None:
-    settings, _ = options.parse(["--input=a", "--output=b"])
+    settings, _ = command_line.parse(["--input=a", "--output=b"])
     assert settings.max_failure_rate == 0.05
     assert settings.inference_timeout_secs == 0
     assert settings.as_parameters()["inference_timeout_secs"] == 0

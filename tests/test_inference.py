@@ -13,11 +13,12 @@ from apache_beam.testing.util import assert_that
 from fakes_for_tests import FakeHandler, FaultPlan
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.errors import UserError
-from runinference_metrics.inference.handler import ClassifierHandler, ClassifyBatches
+from runinference_metrics.inference.handler import ClassifierHandler
+from runinference_metrics.inference.transform import ClassifyBatches
 from runinference_metrics.metrics.beam_metrics import BeamMetrics
 from runinference_metrics.records import names
 from runinference_metrics.records.record import ClassifiedBatch, Record, RecordBatch
-from runinference_metrics.recovery.isolation import BrokenClassifier
+from runinference_metrics.recovery.blame import BrokenClassifier
 
 
 class BeamsOwn(ModelHandler[Any, Any, Any]):

@@ -12,17 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes_for_tests import counting
-from runinference_metrics.recovery.isolation import (
-    CANARY,
-    SAME_FAULT_TEXTS,
+from runinference_metrics.recovery.blame import (
     BrokenClassifier,
     TextFault,
     TimedOut,
     describe,
     is_fault_of_texts,
-    isolate,
     tokenizing,
 )
+from runinference_metrics.recovery.isolation import CANARY, SAME_FAULT_TEXTS, isolate
 
 # Trying a text alone three times instead of once, and the canary.
 FIXED_CALLS = 3

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from fakes_for_tests import FakeHandler, FaultPlan
 from runinference_metrics import pipeline
-from runinference_metrics.options import command_line as options
+from runinference_metrics.options import command_line
 from runinference_metrics.records.record import Record, RecordBatch
 from runinference_metrics.recovery.lost_device import ending_with_device
 from runinference_metrics.running import run as program
@@ -99,7 +99,7 @@ def test_only_launched_jobs_end_their_processes(
 
     monkeypatch.setattr(pipeline, "build", build)
     (tmp_path / "in.txt").write_text("good\n")
-    settings, rest = options.parse(
+    settings, rest = command_line.parse(
         [f"--input={tmp_path / 'in.txt'}", f"--output={tmp_path / 'out'}", *arguments]
     )
     with pytest.raises(Built):

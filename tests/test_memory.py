@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec, Network
 from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.records.batching import micro_batches
-from runinference_metrics.recovery.isolation import TextFault, isolate
+from runinference_metrics.recovery.blame import TextFault
+from runinference_metrics.recovery.isolation import isolate
 from runinference_metrics.recovery.memory import TokenBudget, is_out_of_memory, run_micro_batches
 
 

@@ -17,7 +17,7 @@ from documents_for_tests import PRICES, make_document
 from runinference_metrics import pipeline
 from runinference_metrics.inference.handler import ClassifierHandler, spec_of
 from runinference_metrics.metrics.beam_metrics import BeamMetrics
-from runinference_metrics.options import command_line as options
+from runinference_metrics.options import command_line
 from runinference_metrics.records import names
 
 SCHEMA = json.loads((files("runinference_metrics.metrics") / "metrics.schema.json").read_text())
@@ -89,7 +89,7 @@ def test_the_summary_agrees_with_beams_own_metrics(
     (tmp_path / "in-x.jsonl").write_text('{"text": 1}\n{"no": "text"}\n{\n{"text": "good"}\n')
     out = tmp_path / "out"
     out.mkdir()
-    settings, _ = options.parse([
+    settings, _ = command_line.parse([
         f"--input={tmp_path}/in-*", f"--output={out}", f"--model={distilbert}",
         "--min_batch_size=1", "--max_batch_size=20",
     ])  # fmt: skip
@@ -136,13 +136,13 @@ def test_rows_that_got_lost_fail_the_run(
 ) -> None:
     source = tmp_path / "a.txt"
     source.write_text("good\nbad\n")
-    settings, _ = options.parse(
+    settings, _ = command_line.parse(
         [f"--input={source}", f"--output={tmp_path}/out", f"--model={distilbert}"]
     )
     (tmp_path / "out").mkdir()
     # A batch that forgets a text on its way to the predictions.
     monkeypatch.setattr(
-        "runinference_metrics.pipeline.ClassifyBatches.expand",
+        "runinference_metrics.inference.transform.ClassifyBatches.expand",
         lambda self, batches: batches | beam.FlatMap(lambda batch: []),
     )
     built = beam.Pipeline(runner=FnApiRunner())

@@ -3,27 +3,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runinference_metrics.errors import UserError
-from runinference_metrics.options import command_line as options
+from runinference_metrics.options import command_line
 from runinference_metrics.options.beam_flags import unknown_flag
+from runinference_metrics.options.parameters import PARAMETERS
 
 REQUIRED = ["--input=a.txt", "--output=out"]
 
 
 def test_defaults_are_those_that_the_parameters_declare() -> None:
-    settings, rest = options.parse(REQUIRED)
+    settings, rest = command_line.parse(REQUIRED)
     assert settings.input == ("a.txt",)
     assert settings.device == "CPU"
     assert settings.max_batch_tokens is None
     assert settings.max_length is None
     assert settings.overwrite is False
     assert rest == []
-    declared = {parameter.name for parameter in options.PARAMETERS}
+    declared = {parameter.name for parameter in PARAMETERS}
     assert set(settings.as_parameters()) == declared
-    assert all(parameter.help.endswith((".", "none.")) for parameter in options.PARAMETERS)
+    assert all(parameter.help.endswith((".", "none.")) for parameter in PARAMETERS)
 
 
 def test_flags_that_are_not_ours_are_left_for_beam() -> None:
-    _, rest = options.parse([*REQUIRED, "--runner=DirectRunner", "--direct_num_workers", "2"])
+    _, rest = command_line.parse([*REQUIRED, "--runner=DirectRunner", "--direct_num_workers", "2"])
     assert rest == ["--runner=DirectRunner", "--direct_num_workers", "2"]
 
 
@@ -63,15 +64,15 @@ def test_a_wrong_value_names_the_flag_what_it_takes_and_what_came(
     if message.startswith("--output"):
         base = []
     with pytest.raises(UserError) as caught:
-        options.parse([*base, *arguments])
+        command_line.parse([*base, *arguments])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_overwrite_without_a_value_is_what_a_person_types() -> None:
-    assert options.parse([*REQUIRED, "--overwrite"])[0].overwrite
-    assert options.parse([*REQUIRED, "--overwrite=true"])[0].overwrite
-    assert not options.parse([*REQUIRED, "--overwrite=false"])[0].overwrite
+    assert command_line.parse([*REQUIRED, "--overwrite"])[0].overwrite
+    assert command_line.parse([*REQUIRED, "--overwrite=true"])[0].overwrite
+    assert not command_line.parse([*REQUIRED, "--overwrite=false"])[0].overwrite
 
 
 def test_an_unknown_flag_gets_the_nearest_known_one() -> None:
@@ -79,24 +80,28 @@ def test_an_unknown_flag_gets_the_nearest_known_one() -> None:
     assert "did you mean --max_batch_size?" in str(error)
 
 
-@given(st.sampled_from([p.name for p in options.PARAMETERS]), st.text(max_size=20))
+@given(st.sampled_from([p.name for p in PARAMETERS]), st.text(max_size=20))
 def test_any_value_is_parsed_or_refused_with_one_line(name: str, text: str) -> None:
     base = [one for one in REQUIRED if not one.startswith(f"--{name}=")]
     wrong = None
     try:
-        options.parse([*base, f"--{name}={text}"])
+        command_line.parse([*base, f"--{name}={text}"])
     except UserError as error:
         wrong = str(error)
     assert wrong is None or (wrong.startswith("--") and "\n" not in wrong)
 
 
+def model_of(*flags: str) -> str:
+    return command_line.parse(["--input=a", "--output=b", *flags])[0].model
+
+
 def test_the_bundled_model_is_the_images_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNINFERENCE_METRICS_MODEL", raising=False)
-    assert options.parse(["--input=a", "--output=b"])[0].model == "models/demo"
+    assert model_of() == "models/demo"
     monkeypatch.setenv("RUNINFERENCE_METRICS_MODEL", "/opt/model")
-    assert options.parse(["--input=a", "--output=b"])[0].model == "/opt/model"
-    assert options.parse(["--input=a", "--output=b", "--model=bundled"])[0].model == "/opt/model"
-    assert options.parse(["--input=a", "--output=b", "--model=mine"])[0].model == "mine"
+    assert model_of() == "/opt/model"
+    assert model_of("--model=bundled") == "/opt/model"
+    assert model_of("--model=mine") == "mine"
 
 
 @pytest.mark.parametrize(
@@ -110,5 +115,5 @@ def test_the_bundled_model_is_the_images_own(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_batch_sizes_are_chosen_by_device(flags: list[str], sizes: tuple[int, int]) -> None:
-    settings, _ = options.parse([*REQUIRED, *flags])
+    settings, _ = command_line.parse([*REQUIRED, *flags])
     assert (settings.min_batch_size, settings.max_batch_size) == sizes

@@ -12,8 +12,11 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runinference_metrics.reading.files import FileFormat, FileRange, Lines, ranges
-from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.reading import files, lines
+from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.files import FileFormat, FileRange, ranges
+from runinference_metrics.reading.lines import Lines
+from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Record, Rejected
 
 FIELDS = RowFields("text", "", ())
@@ -223,7 +226,8 @@ def test_ranges_give_the_same_rows_as_the_whole_file(
 def test_a_big_file_is_cut_and_the_line_numbers_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runinference_metrics.reading.files._CHUNK_BYTES", 1000)
+    for module in (files, lines):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 1000)
     path = tmp_path / "a.txt"
     path.write_text("".join(f"line {i}\n" for i in range(1, 5001)))
     parts = list(ranges(str(path), path.stat().st_size, 4000))

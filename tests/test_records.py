@@ -3,14 +3,9 @@ import math
 import random
 
 from documents_for_tests import make_batch
+from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import BatchStats
-from runinference_metrics.records.record import (
-    Classification,
-    ClassifiedBatch,
-    Record,
-    RecordBatch,
-    Rejected,
-)
+from runinference_metrics.records.record import ClassifiedBatch, Record, RecordBatch, Rejected
 
 STATS = BatchStats(2, 8, 0, 0, 1, 1, 1, 1, {4: 2})
 RUN = make_batch(random.Random(1)).run

@@ -11,10 +11,10 @@ from documents_for_tests import PARAMETERS, make_document
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import FlagError, RunFailed, UserError
 from runinference_metrics.redaction import RedactingFilter, redact, redact_values
-from runinference_metrics.report import page as report_html
-from runinference_metrics.report import table as report
+from runinference_metrics.report import page
+from runinference_metrics.report.table import print_table
 from runinference_metrics.writing import documents
-from runinference_metrics.writing.shards import write_metrics
+from runinference_metrics.writing.documents import write_metrics
 
 SECRET = "s3cr3tV4lue"
 SECRETS = [
@@ -92,8 +92,8 @@ def test_neither_metrics_nor_report_nor_table_show_it(
     assert SECRET in json.dumps(document)
     write_metrics(str(tmp_path), document)
     assert SECRET not in (tmp_path / "metrics.json").read_text()
-    assert SECRET not in report_html.render(document)
-    report.print_table(document, SECRETS[0])
+    assert SECRET not in page.render(document)
+    print_table(document, SECRETS[0])
     assert SECRET not in capsys.readouterr().out
     # Nor from a metrics.json that another program wrote.
     (tmp_path / "metrics.json").write_text(json.dumps(document))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from documents_for_tests import PARAMETERS, PRICES, make_document
-from runinference_metrics.report import comparison
-from runinference_metrics.report import page as report_html
+from runinference_metrics.report import comparison, comparison_table
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import duration, money, number, size
+from runinference_metrics.report.page import answer, render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which(
     "google-chrome"
@@ -57,7 +57,7 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_nothing_of_the_data_is_markup(name: str) -> None:
-    found = Tags(report_html.render(DOCUMENTS[name]))
+    found = Tags(render(DOCUMENTS[name]))
     assert not {"script", "img", "iframe", "object", "a"} & set(found.tags)
     assert not {one for one in found.attributes if one.startswith("on")}
     assert found.tags.count("style") == 1
@@ -67,7 +67,7 @@ def test_nothing_of_the_data_is_markup(name: str) -> None:
 
 def test_the_answer_is_at_the_top() -> None:
     document = make_document(batches=40, prices=PRICES)
-    found = report_html.answer(document)
+    found = answer(document)
     texts = document["runinference"]["num_inferences"]
     assert found.startswith(f"{texts:,} texts in ")
     assert f"{number(document['derived']['texts_per_wall_sec'])} texts/s on CPU Some CPU" in found
@@ -76,7 +76,7 @@ def test_the_answer_is_at_the_top() -> None:
 
 def test_tables_carry_the_numbers_behind_every_chart() -> None:
     document = make_document(batches=40)
-    text = Tags(report_html.render(document)).text
+    text = Tags(render(document)).text
     bars = document["runinference"]["inference_batch_latency_micro_secs"]["histogram"]
     for bar in bars:
         assert duration(bar["from"] / 1e6) in text
@@ -119,14 +119,14 @@ def test_faults_are_shown_and_advised_on() -> None:
         document["faults"][name] = 0
     document["faults"]["lowest_batch_tokens"] = None
     document["runinference"]["failed_batches_counter"] = 0
-    assert "Faults that were overcome" not in report_html.render(document)
+    assert "Faults that were overcome" not in render(document)
     assert "max_batch_tokens" not in changes(document)
     assert "inference_timeout_secs" not in changes(document)
     document["faults"] |= {
         "reclassifications": 1234, "out_of_memory_retries": 7, "lowest_batch_tokens": 511,
         "timeouts": 3,
     }  # fmt: skip
-    found = Tags(report_html.render(document)).text
+    found = Tags(render(document)).text
     assert "Faults that were overcome" in found
     assert "1,234" in found
     assert "Lower max_batch_tokens (now 1,024) to 511." in changes(document)
@@ -168,9 +168,10 @@ def test_a_browser_shows_it(
 ) -> None:
     page_file = tmp_path / "report.html"
     if name == "comparison":
-        content = comparison.render(comparison.compare([HOSTILE, DOCUMENTS["no texts"]], "ab"))
+        found = comparison.compare([HOSTILE, DOCUMENTS["no texts"]], "ab")
+        content = comparison_table.render(found)
     else:
-        content = report_html.render(DOCUMENTS[name])
+        content = render(DOCUMENTS[name])
     page_file.write_text(content)
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
@@ -216,7 +217,7 @@ def _contrast(one: str, other: str) -> float:
 
 def test_print_shows_the_tables_too(browser: Any, tmp_path: Path) -> None:
     page_file = tmp_path / "report.html"
-    page_file.write_text(report_html.render(DOCUMENTS["one batch"]))
+    page_file.write_text(render(DOCUMENTS["one batch"]))
     page = browser.new_page()
     page.goto(page_file.as_uri())
     cell = page.get_by_text("from the start").first

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from conftest import DEMO_MODEL, ROOT, Program
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed
-from runinference_metrics.metrics.document import reconcile
+from runinference_metrics.metrics.accounts import reconcile
+from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
-from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Record, Rejected
 
 

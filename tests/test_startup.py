@@ -11,16 +11,17 @@ import torch
 from conftest import ROOT, Program
 from runinference_metrics.classifier import gpu
 from runinference_metrics.classifier.gpu import GpuMonitor
-from runinference_metrics.metrics import document as metrics
+from runinference_metrics.inference.process import process_age_milli_secs
+from runinference_metrics.metrics import document
 from runinference_metrics.metrics.summary import Summary
 from runinference_metrics.records.measured import GpuSample
-from runinference_metrics.records.startup import Startup, process_age_milli_secs
+from runinference_metrics.records.startup import Startup
 
 
 def test_a_process_knows_its_age() -> None:
     script = (
         "import time; time.sleep(0.3)\n"
-        "from runinference_metrics.records.startup import process_age_milli_secs as age\n"
+        "from runinference_metrics.inference.process import process_age_milli_secs as age\n"
         "print(age())"
     )
     started = time.monotonic()
@@ -102,11 +103,11 @@ def test_samples_of_gpus_become_shares() -> None:
     right._add_gpu(GpuSample(80, 9))
     right._add_gpu(None)
     left.merge(right)
-    found = metrics._gpu(left)
+    found = document._gpu(left)
     assert found == {
         "samples": 2, "utilization": 0.6, "waited_share": pytest.approx(0.4),
         "peak_memory_bytes": 9,
     }  # fmt: skip
     schema = json.loads((ROOT / "src/runinference_metrics/metrics/metrics.schema.json").read_text())
     jsonschema.validate(found, schema["properties"]["gpu"])
-    assert metrics._gpu(Summary()) is None
+    assert document._gpu(Summary()) is None

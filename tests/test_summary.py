@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from documents_for_tests import START_MICRO_SECS, make_batch, make_worker
-from runinference_metrics.metrics import document as metrics
 from runinference_metrics.metrics.distribution import PERCENTILES, RELATIVE_ERROR
+from runinference_metrics.metrics.document import document_of
 from runinference_metrics.metrics.summary import MOST_WORKER_ROWS, Summary, SummaryFn
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.events import (
@@ -43,7 +43,7 @@ def summed(events: list[Event]) -> Summary:
 
 
 def of_summary(summary: Summary) -> dict[str, Any]:
-    return metrics.document(summary, FACTS, None, START_MICRO_SECS + 2 * 10**9)
+    return document_of(summary, FACTS, None, START_MICRO_SECS + 2 * 10**9)
 
 
 def make_events(seed: int, batches: int, workers: int = 3) -> list[Event]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fakes_for_tests import FakeClassifier, FaultPlan, State
-from runinference_metrics.recovery.isolation import BrokenClassifier, TimedOut, isolate
+from runinference_metrics.recovery.blame import BrokenClassifier, TimedOut
+from runinference_metrics.recovery.isolation import isolate
 from runinference_metrics.recovery.timeouts import MOST_HANGS, WatchedClassifier
 
 # Long enough for a busy machine to answer, short enough for a test.

@@ -1,5 +1,6 @@
 """The commands: `python -m runinference_metrics run …`, `report …`, `compare …`."""
 
+import importlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: expected a command ({expected}), got {command!r}", file=sys.stderr)
         return 2
     try:
-        _do(command, rest)
+        # Beam and torch take seconds to import: each command imports what it needs itself.
+        importlib.import_module(f"runinference_metrics.commands.{command}").main(rest)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -48,27 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _do(command: str, arguments: list[str]) -> None:
-    # Beam and torch take seconds to import: not before they are needed.
-    if command == "run":
-        from runinference_metrics.options import command_line as options
-
-        settings, rest = options.parse(arguments)
-        from runinference_metrics.running.run import run
-
-        run(settings, rest)
-        return
-    from runinference_metrics.commands import report as commands
-
-    {
-        "report": commands.run_report,
-        "compare": commands.run_compare,
-        "verify": commands.run_verify,
-        "metadata": commands.run_metadata,
-        "template": commands.run_template,
-    }[command](arguments)
 
 
 def _end_at_sigterm() -> None:

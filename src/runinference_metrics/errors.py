@@ -37,3 +37,13 @@ class RunFailed(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(redact(" ".join(message.split())))
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def one_line(error: object) -> str:
+    """All that an error says, in one line."""
+    return " ".join(str(error).split())

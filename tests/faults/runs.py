@@ -14,9 +14,10 @@ from fakes_for_tests import FakeHandler, FaultPlan
 from runinference_metrics import pipeline
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.metrics.beam_metrics import BeamMetrics
-from runinference_metrics.options import command_line as options
+from runinference_metrics.options import command_line
+from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
-from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.reading.rows import rows
 from runinference_metrics.records import names
 from runinference_metrics.records.record import Record, Rejected
 
@@ -58,7 +59,7 @@ def run(
     patterns: str, output: str, handler: ClassifierHandler, *arguments: str, spread: bool = False
 ) -> Outputs:
     """Runs the pipeline and reads what it left; raises what it raises."""
-    settings, _ = options.parse([f"--input={patterns}", f"--output={output}", *arguments])
+    settings, _ = command_line.parse([f"--input={patterns}", f"--output={output}", *arguments])
     built = beam.Pipeline(runner=FnApiRunner())
     facts = {**FACTS, "parameters": settings.as_parameters()}
     pipeline.build(

@@ -13,7 +13,8 @@ from conftest import ROOT
 READ = """
 import os, resource, sys
 from runinference_metrics.reading.files import FileRange, ranges
-from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Rejected
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()

@@ -34,13 +34,13 @@ MAIN = "from runinference_metrics.__main__ import main; import sys; sys.exit(mai
 # run finds it so.
 REFUSE_LATER = """
 import os, sys
-from runinference_metrics.running import checks
+from runinference_metrics.running import run
 from runinference_metrics.__main__ import main
-make_folder = checks.make_folder
+make_folder = run.make_folder
 def then_refuse(folder):
     make_folder(folder)
     os.chmod(folder, 0o555)
-checks.make_folder = then_refuse
+run.make_folder = then_refuse
 print(main(sys.argv[1:]), main(sys.argv[1:]))
 """
 WITHOUT_CREDENTIALS = f"""

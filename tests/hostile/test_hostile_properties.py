@@ -14,11 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from runinference_metrics import pipeline
-from runinference_metrics.reading import files
-from runinference_metrics.reading import rows as reading
+from runinference_metrics.reading import limits, transform
+from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
-from runinference_metrics.reading.rows import RowFields
 from runinference_metrics.records.events import RowsRead
 from runinference_metrics.records.record import RecordBatch, Rejected
 
@@ -86,12 +84,11 @@ def test_every_row_is_a_record_a_dead_letter_or_blank(
     name, content = file
     path = tmp_path / name
     path.write_bytes(content)
-    reader = pipeline._ReadRange(FIELDS, MAX_BATCH_SIZE)
+    reader = transform._ReadRange(FIELDS, MAX_BATCH_SIZE)
     with (
-        mock.patch.object(files, "MAX_ROW_BYTES", LIMITS["row"]),
-        mock.patch.object(reading, "MAX_ROW_BYTES", LIMITS["row"]),
-        mock.patch.object(reading, "MAX_TEXT_BYTES", LIMITS["text"]),
-        mock.patch.object(pipeline, "MAX_BATCH_BYTES", LIMITS["batch"]),
+        mock.patch.object(limits, "MAX_ROW_BYTES", LIMITS["row"]),
+        mock.patch.object(limits, "MAX_TEXT_BYTES", LIMITS["text"]),
+        mock.patch.object(transform, "MAX_BATCH_BYTES", LIMITS["batch"]),
     ):
         found = list(reader.process(FileRange(str(path))))
     batches = [one for one in found if isinstance(one, RecordBatch)]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from files_for_tests import BLANK, COMPRESS, FILES, Dead, Outcome
 
-from runinference_metrics.reading import files
-from runinference_metrics.reading import rows as reading
+from runinference_metrics.reading import limits
+from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange, ranges
-from runinference_metrics.reading.rows import RowFields, rows
+from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Record, RecordBatch, Rejected
 
 
@@ -69,7 +69,7 @@ def test_a_row_of_csv_that_swallows_others_says_how_far(tmp_path: Path) -> None:
     assert lost.position == 2
     assert lost.detail.endswith(f"the next row begins at line {others[0].position:,}")
     assert lost.text.startswith('"never closed...')
-    assert len(lost.text) == files.ROW_PREFIX_BYTES
+    assert len(lost.text) == limits.ROW_PREFIX_BYTES
 
 
 def test_what_a_damaged_file_had_begun_is_kept(tmp_path: Path) -> None:
@@ -117,4 +117,4 @@ def test_a_file_that_shrinks_is_an_error_of_the_system(tmp_path: Path) -> None:
 
 
 def test_the_limits_are_the_documented_ones() -> None:
-    assert (files.MAX_ROW_BYTES, reading.MAX_TEXT_BYTES) == (4 << 20, 1 << 20)
+    assert (limits.MAX_ROW_BYTES, limits.MAX_TEXT_BYTES) == (4 << 20, 1 << 20)

@@ -12,13 +12,13 @@ from apache_beam.io.filesystems import FileSystems
 from files_for_tests import BLANK, COMPRESS, FILES, Dead
 
 from conftest import Program, make_model
-from runinference_metrics import pipeline
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import UserError
 from runinference_metrics.models import remote as remote_model
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.models.remote import RemoteModel
 from runinference_metrics.reading import rows as reading
+from runinference_metrics.reading import transform
 from runinference_metrics.records.events import RowsRead
 from runinference_metrics.running.checks import input_patterns
 
@@ -240,7 +240,7 @@ def test_a_count_that_does_not_add_up_fails_the_run(
     source = tmp_path / "a.txt"
     source.write_text("good\n\nfine\n")
     # A row that reading counts, and that comes to nothing.
-    monkeypatch.setattr(pipeline, "RowsRead", lambda read, blank: RowsRead(read + 1, blank))
+    monkeypatch.setattr(transform, "RowsRead", lambda read, blank: RowsRead(read + 1, blank))
     assert run(tmp_path, distilbert, str(source)) == 1
     assert capsys.readouterr().err == (
         "error: The run lost count: 4 rows read, but 2 predicted + 0 dead-lettered + 1 blank, "

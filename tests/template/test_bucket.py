@@ -25,10 +25,10 @@ from apache_beam.internal.gcp import auth
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 auth._Credentials._credentials_init = True
 auth._Credentials._credentials = None
-from runinference_metrics.options import command_line as options
+from runinference_metrics.options import command_line
 from runinference_metrics import pipeline
 from runinference_metrics.inference.handler import ClassifierHandler, spec_of
-settings, _ = options.parse(sys.argv[1:])
+settings, _ = command_line.parse(sys.argv[1:])
 built = beam.Pipeline(runner=FnApiRunner())
 facts = {"job": "a-job", "runner": "DataflowRunner", "version": "0", "beam_version": "0",
          "python_version": "3", "parameters": settings.as_parameters()}

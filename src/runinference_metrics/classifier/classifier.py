@@ -15,7 +15,6 @@ import torch
 import transformers
 
 from runinference_metrics.classifier.devices import (
-    AUTO_BATCH_TOKENS,
     DTYPES,
     INT8,
     auto_precision,
@@ -25,6 +24,7 @@ from runinference_metrics.classifier.devices import (
 from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.classifier.host_memory import keep_freed_memory
 from runinference_metrics.classifier.loading import load_config, load_network, load_tokenizer
+from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer, Tokens
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.folder import ModelFolder

@@ -14,7 +14,7 @@ from runinference_metrics.classifier.encoder import PackedEncoder
 from runinference_metrics.classifier.families import Shapes, family_of
 from runinference_metrics.classifier.padded_model import PaddedModel
 from runinference_metrics.classifier.tokens import Tokenizer
-from runinference_metrics.errors import UserError
+from runinference_metrics.errors import UserError, first_line
 from runinference_metrics.models import weights
 from runinference_metrics.models.folder import SINGLE_FILE, ModelFolder
 
@@ -123,7 +123,7 @@ def load_tokenizer(folder: ModelFolder, vocabulary: int) -> Any:
         )
     except Exception as error:
         takes = "a model with a tokenizer that transformers can load"
-        got = f"{folder.path!r}: {type(error).__name__}: {_line(error)}"
+        got = f"{folder.path!r}: {type(error).__name__}: {first_line(error)}"
         raise UserError("model", takes, got) from error
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         takes = "a model with a fast tokenizer and a padding token"
@@ -138,7 +138,7 @@ def load_tokenizer(folder: ModelFolder, vocabulary: int) -> Any:
 
 
 def _unloadable(folder: ModelFolder, error: Exception) -> UserError:
-    got = f"{folder.path!r}: {_line(error)}"
+    got = f"{folder.path!r}: {first_line(error)}"
     return UserError("model", "a model that transformers can load", got)
 
 
@@ -162,7 +162,3 @@ def _shape(shape: Any) -> str:
 def _first(names: list[str]) -> str:
     shown = ", ".join(names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from runinference_metrics.recovery.isolation import tokenizing
+from runinference_metrics.recovery.blame import tokenizing
 
 
 @dataclass(frozen=True, slots=True)

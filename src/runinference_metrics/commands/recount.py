@@ -12,9 +12,11 @@ import numpy as np
 import orjson
 
 from runinference_metrics.errors import RunFailed
-from runinference_metrics.reading.files import MAX_ROW_BYTES, Lines, open_raw
+from runinference_metrics.reading import limits
+from runinference_metrics.reading.files import open_raw
+from runinference_metrics.reading.lines import Lines
 from runinference_metrics.writing import documents
-from runinference_metrics.writing.shards import (
+from runinference_metrics.writing.folder import (
     DEAD_LETTERS,
     PREDICTIONS,
     RESULT_PATTERNS,
@@ -24,7 +26,7 @@ from runinference_metrics.writing.shards import (
 
 _SHARD = re.compile(rf"({PREDICTIONS}|{DEAD_LETTERS})-(\d{{5,}})-of-(\d{{5,}})\.jsonl")
 # Characters become up to six in JSON, and a long field may be there as id and under fields.
-_MAX_LINE_BYTES = 16 * MAX_ROW_BYTES
+_MAX_LINE_BYTES = 16 * limits.MAX_ROW_BYTES
 _CHUNK_BYTES = 1 << 20
 # Of each kind of difference; the first ones show what is wrong, a million more do not.
 _MOST_NAMED = 5

@@ -1,8 +1,6 @@
-"""A Dataflow job's metrics, read through the Dataflow API, as a run's document."""
+"""One question to the Dataflow API, asked again while the service has a hiccup."""
 
-import datetime
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,57 +8,15 @@ import google.auth.exceptions
 from google.api_core import exceptions, retry
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import dataflow_v1beta3 as dataflow
 from google.protobuf.json_format import MessageToDict
 
-from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.metrics import document as metrics
-from runinference_metrics.metrics.beam_metrics import BeamDistribution, BeamMetrics, Metric
-from runinference_metrics.metrics.prices import Prices, Resources
-from runinference_metrics.options.parameters import PARAMETERS
-from runinference_metrics.records import names
-
-_LOG = logging.getLogger(__name__)
+from runinference_metrics.errors import RunFailed, UserError, one_line
 
 # Long enough for a hiccup of the service, short enough for a person who waits.
 PATIENCE_SECS = 30.0
-_ENDED = ("DONE", "FAILED", "CANCELLED", "UPDATED", "DRAINED")
-_SYSTEM = "dataflow/v1b3"
 
 
-def read_job(
-    job_id: str, project: str, region: str, prices: Prices | None, endpoint: str | None = None
-) -> dict[str, Any]:
-    """The document of a Dataflow job, as far as the API knows it.
-
-    Args:
-        job_id: the job's id.
-        project: its project.
-        region: its region.
-        prices: what resources cost, if the user said so.
-        endpoint: another address of the API; a plain http:// one is asked without credentials.
-
-    Raises:
-        UserError: there is no such job.
-        RunFailed: the API cannot be asked, or refuses.
-    """
-    where = {"project_id": project, "location": region, "job_id": job_id}
-    job = _ask(
-        lambda client, **how: client.get_job(
-            dataflow.GetJobRequest(view=dataflow.JobView.JOB_VIEW_ALL, **where), **how
-        ),
-        dataflow.JobsV1Beta3Client, endpoint, job_id,
-    )  # fmt: skip
-    found = _ask(
-        lambda client, **how: client.get_job_metrics(
-            dataflow.GetJobMetricsRequest(**where), **how
-        ),
-        dataflow.MetricsV1Beta3Client, endpoint, job_id,
-    )  # fmt: skip
-    return document(job, found.get("metrics", []), prices)
-
-
-def _ask(call: Callable[..., Any], client: Any, endpoint: str | None, job_id: str) -> dict:
+def ask(call: Callable[..., Any], client: Any, endpoint: str | None, job_id: str) -> dict:
     """One call of the API; its answer as plain values, under the API's own names."""
     # 429, 500 and 503 pass; the rest would be refused again.
     again = retry.Retry(
@@ -83,11 +39,11 @@ def _ask(call: Callable[..., Any], client: Any, endpoint: str | None, job_id: st
             "job_id", "the id of a job in this project and region", repr(job_id)
         ) from error
     except exceptions.RetryError as error:
-        raise RunFailed(f"The Dataflow API gave no answer: {_line(error.cause)}") from error
+        raise RunFailed(f"The Dataflow API gave no answer: {one_line(error.cause)}") from error
     except exceptions.GoogleAPICallError as error:
-        raise RunFailed(f"The Dataflow API refused: {_line(error)}") from error
+        raise RunFailed(f"The Dataflow API refused: {one_line(error)}") from error
     except (google.auth.exceptions.GoogleAuthError, OSError) as error:
-        raise RunFailed(f"The Dataflow API cannot be reached: {_line(error)}") from error
+        raise RunFailed(f"The Dataflow API cannot be reached: {one_line(error)}") from error
     return MessageToDict(type(answer).pb(answer))
 
 
@@ -99,159 +55,3 @@ def _client(client: Any, endpoint: str | None) -> Any:
         return client(transport="rest", client_options=options)
     # The real service speaks https only; a fake one has no use for credentials.
     return client(transport="rest", client_options=options, credentials=AnonymousCredentials())
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split())
-
-
-def document(
-    job: dict[str, Any], updates: list[dict[str, Any]], prices: Prices | None
-) -> dict[str, Any]:
-    """The document of a job.
-
-    Args:
-        job: the API's Job.
-        updates: the API's MetricUpdates.
-        prices: what resources cost, if the user said so.
-    """
-    known = _settled(updates)
-    beam = BeamMetrics(_user_metrics(known))
-    run = _run(job)
-    inferences = beam.counter(names.BEAM_NAMESPACE, names.NUM_INFERENCES)
-    latency = beam.distribution(names.BEAM_NAMESPACE, names.LATENCY)
-    tokens = beam.own(names.TOKENS)
-    return {
-        "schema_version": metrics.SCHEMA_VERSION,
-        "run": run,
-        "records": {
-            "read": beam.own(names.READ),
-            "blank": beam.own(names.BLANK),
-            "predicted": beam.own(names.PREDICTED),
-            "dead_lettered": beam.own(names.DEAD_LETTERED),
-            "dead_letters_by_reason": beam.dead_letters_by_reason(),
-            "truncated": beam.own(names.TRUNCATED_TEXTS),
-        },
-        "runinference": {
-            names.NUM_INFERENCES: inferences,
-            names.FAILED_BATCHES: beam.counter(names.BEAM_NAMESPACE, names.FAILED_BATCHES),
-            **{
-                name: beam.distribution(names.BEAM_NAMESPACE, name).as_json()
-                for name in names.BEAM_DISTRIBUTIONS
-            },
-        },
-        "tokens": metrics.tokens(
-            tokens, beam.own(names.PADDING_TOKENS), beam.own(names.MICRO_BATCHES), None
-        ),
-        "stages": {
-            name: beam.distribution(names.OWN_NAMESPACE, name).as_json() for name in names.STAGES
-        },
-        "startup": {
-            name: beam.distribution(names.OWN_NAMESPACE, name).as_json() for name in names.STARTUP
-        },
-        "gpu": None,
-        # The API keeps no minimum of what was decided where.
-        "faults": {
-            **{name: beam.own(name) for name in names.FAULTS},
-            names.LOWEST_BATCH_TOKENS: None,
-        },
-        # The API has no percentiles, hence no error of them.
-        "percentile_relative_error": 0.0,
-        "workers": [],
-        "timeline": None,
-        "labels": [],
-        "derived": metrics.derived(inferences, tokens, latency.sum, run["wall_secs"]),
-        **metrics.costs(_resources(known), prices, inferences),
-    }
-
-
-def _settled(updates: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One update for each metric of each step: the committed one, else the tentative one."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for update in updates:
-        name = update.get("name", {})
-        context = dict(name.get("context", {}))
-        tentative = context.pop("tentative", None) is not None
-        key = (name.get("origin"), name.get("name"), *sorted(context.items()))
-        if key not in found or not tentative:
-            found[key] = update
-    return list(found.values())
-
-
-def _user_metrics(updates: Iterable[dict[str, Any]]) -> list[Metric]:
-    metrics_found = []
-    for update in updates:
-        name = update.get("name", {})
-        if name.get("origin") != "user":
-            continue
-        value = _value(update)
-        namespace = name.get("context", {}).get("namespace", "")
-        if value is not None:
-            metrics_found.append(Metric(namespace, name.get("name", ""), value))
-        elif namespace in (names.BEAM_NAMESPACE, names.OWN_NAMESPACE):
-            _LOG.warning("The metric %s of the job has no value that can be read.", name)
-    return metrics_found
-
-
-def _value(update: dict[str, Any]) -> int | BeamDistribution | None:
-    # Numbers come as numbers or, when they are long, as strings.
-    try:
-        if "distribution" in update:
-            parts = update["distribution"]
-            return BeamDistribution(
-                *(int(float(parts[part])) for part in ("count", "sum", "min", "max"))
-            )
-        return int(float(update["scalar"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-
-
-def _resources(updates: Iterable[dict[str, Any]]) -> Resources:
-    used: dict[str, float] = {}
-    for update in updates:
-        name = update.get("name", {})
-        if name.get("origin") == _SYSTEM and not name.get("context", {}).get("step"):
-            value = _value(update)
-            if isinstance(value, int):
-                used[name.get("name", "")] = float(update["scalar"])
-    # The units are those of Beam's own cost benchmark
-    # (apache_beam/testing/load_tests/dataflow_cost_benchmark.py): seconds of a vCPU and of a GPU,
-    # MB-seconds of memory, GB-seconds of disk.
-    return Resources(
-        "what Dataflow says that the job used",
-        None,
-        vcpu_hours=used.get("TotalVcpuTime", 0.0) / 3600,
-        memory_gb_hours=used.get("TotalMemoryUsage", 0.0) / 1000 / 3600,
-        gpu_hours=used.get("TotalGpuTime", 0.0) / 3600,
-        disk_gb_hours=used.get("TotalPdUsage", 0.0) / 3600,
-        ssd_gb_hours=used.get("TotalSsdUsage", 0.0) / 3600,
-    )
-
-
-def _run(job: dict[str, Any]) -> dict[str, Any]:
-    state = job.get("currentState", "JOB_STATE_UNKNOWN")
-    ended = state.removeprefix("JOB_STATE_") in _ENDED
-    start = job.get("startTime") or job.get("createTime")
-    end = job.get("currentStateTime") if ended else None
-    options = job.get("environment", {}).get("sdkPipelineOptions", {}).get("options", {})
-    own = {parameter.name for parameter in PARAMETERS}
-    return {
-        "source": "dataflow_api",
-        "job": job.get("name"),
-        "job_id": job.get("id"),
-        "state": state,
-        "runner": "DataflowRunner",
-        "version": None,
-        "beam_version": job.get("jobMetadata", {}).get("sdkVersion", {}).get("version"),
-        "python_version": None,
-        "parameters": {name: value for name, value in options.items() if name in own},
-        "start": start,
-        "end": end,
-        "wall_secs": (_time(end) - _time(start)).total_seconds() if start and end else None,
-        "effective": [],
-        "input": None,
-    }
-
-
-def _time(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text)

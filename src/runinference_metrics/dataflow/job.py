@@ -2,19 +2,13 @@
 
 import datetime
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
-import google.auth.exceptions
-from google.api_core import exceptions, retry
-from google.api_core.client_options import ClientOptions
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import dataflow_v1beta3 as dataflow
-from google.protobuf.json_format import MessageToDict
 
-from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.metrics import document as metrics
+from runinference_metrics.dataflow.api import ask
+from runinference_metrics.metrics import document as sections
 from runinference_metrics.metrics.beam_metrics import BeamDistribution, BeamMetrics, Metric
 from runinference_metrics.metrics.prices import Prices, Resources
 from runinference_metrics.options.parameters import PARAMETERS
@@ -22,8 +16,6 @@ from runinference_metrics.records import names
 
 _LOG = logging.getLogger(__name__)
 
-# Long enough for a hiccup of the service, short enough for a person who waits.
-PATIENCE_SECS = 30.0
 _ENDED = ("DONE", "FAILED", "CANCELLED", "UPDATED", "DRAINED")
 _SYSTEM = "dataflow/v1b3"
 
@@ -45,67 +37,22 @@ def read_job(
         RunFailed: the API cannot be asked, or refuses.
     """
     where = {"project_id": project, "location": region, "job_id": job_id}
-    job = _ask(
+    job = ask(
         lambda client, **how: client.get_job(
             dataflow.GetJobRequest(view=dataflow.JobView.JOB_VIEW_ALL, **where), **how
         ),
         dataflow.JobsV1Beta3Client, endpoint, job_id,
     )  # fmt: skip
-    found = _ask(
+    found = ask(
         lambda client, **how: client.get_job_metrics(
             dataflow.GetJobMetricsRequest(**where), **how
         ),
         dataflow.MetricsV1Beta3Client, endpoint, job_id,
     )  # fmt: skip
-    return document(job, found.get("metrics", []), prices)
+    return document_of(job, found.get("metrics", []), prices)
 
 
-def _ask(call: Callable[..., Any], client: Any, endpoint: str | None, job_id: str) -> dict:
-    """One call of the API; its answer as plain values, under the API's own names."""
-    # 429, 500 and 503 pass; the rest would be refused again.
-    again = retry.Retry(
-        predicate=retry.if_exception_type(
-            exceptions.TooManyRequests,
-            exceptions.InternalServerError,
-            exceptions.ServiceUnavailable,
-        ),
-        timeout=PATIENCE_SECS,
-    )
-    try:
-        answer = call(_client(client, endpoint), retry=again, timeout=PATIENCE_SECS)
-    except google.auth.exceptions.DefaultCredentialsError as error:
-        raise RunFailed(
-            "There are no Google Cloud credentials here: run "
-            "`gcloud auth application-default login`, then try again."
-        ) from error
-    except exceptions.NotFound as error:
-        raise UserError(
-            "job_id", "the id of a job in this project and region", repr(job_id)
-        ) from error
-    except exceptions.RetryError as error:
-        raise RunFailed(f"The Dataflow API gave no answer: {_line(error.cause)}") from error
-    except exceptions.GoogleAPICallError as error:
-        raise RunFailed(f"The Dataflow API refused: {_line(error)}") from error
-    except (google.auth.exceptions.GoogleAuthError, OSError) as error:
-        raise RunFailed(f"The Dataflow API cannot be reached: {_line(error)}") from error
-    return MessageToDict(type(answer).pb(answer))
-
-
-def _client(client: Any, endpoint: str | None) -> Any:
-    if not endpoint:
-        return client(transport="rest")
-    options = ClientOptions(api_endpoint=endpoint)
-    if urlsplit(endpoint).scheme != "http":
-        return client(transport="rest", client_options=options)
-    # The real service speaks https only; a fake one has no use for credentials.
-    return client(transport="rest", client_options=options, credentials=AnonymousCredentials())
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split())
-
-
-def document(
+def document_of(
     job: dict[str, Any], updates: list[dict[str, Any]], prices: Prices | None
 ) -> dict[str, Any]:
     """The document of a job.
@@ -122,7 +69,7 @@ def document(
     latency = beam.distribution(names.BEAM_NAMESPACE, names.LATENCY)
     tokens = beam.own(names.TOKENS)
     return {
-        "schema_version": metrics.SCHEMA_VERSION,
+        "schema_version": sections.SCHEMA_VERSION,
         "run": run,
         "records": {
             "read": beam.own(names.READ),
@@ -140,7 +87,7 @@ def document(
                 for name in names.BEAM_DISTRIBUTIONS
             },
         },
-        "tokens": metrics.tokens(
+        "tokens": sections.tokens(
             tokens, beam.own(names.PADDING_TOKENS), beam.own(names.MICRO_BATCHES), None
         ),
         "stages": {
@@ -160,8 +107,8 @@ def document(
         "workers": [],
         "timeline": None,
         "labels": [],
-        "derived": metrics.derived(inferences, tokens, latency.sum, run["wall_secs"]),
-        **metrics.costs(_resources(known), prices, inferences),
+        "derived": sections.derived(inferences, tokens, latency.sum, run["wall_secs"]),
+        **sections.costs(_resources(known), prices, inferences),
     }
 
 

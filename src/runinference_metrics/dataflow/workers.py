@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import (
 from runinference_metrics.environment import IMAGE_VARIABLE
 from runinference_metrics.errors import UserError
 from runinference_metrics.options.accelerators import accelerator
-from runinference_metrics.options.command_line import Settings
+from runinference_metrics.options.settings import Settings
 
 # The least that Dataflow takes for workers with a GPU; the image must fit in it.
 GPU_DISK_GB = 50

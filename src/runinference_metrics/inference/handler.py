@@ -1,34 +1,28 @@
-"""Beam's side of the classifier: the ModelHandler, and the transform around RunInference."""
+"""Beam's side of the classifier: the ModelHandler."""
 
-import os
-import socket
 import time
-import uuid
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
-import apache_beam as beam
 from apache_beam.metrics import Metrics
-from apache_beam.ml.inference.base import ModelHandler, RunInference
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
+from apache_beam.ml.inference.base import ModelHandler
 
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.errors import UserError
 from runinference_metrics.inference import emitting
+from runinference_metrics.inference.process import is_first_load, process_age_milli_secs, worker_of
 from runinference_metrics.inference.progress import ProgressCount
 from runinference_metrics.models.remote import local_folder
-from runinference_metrics.options.command_line import Settings
+from runinference_metrics.options.settings import Settings
 from runinference_metrics.records import names
-from runinference_metrics.records.batching import Joiner
-from runinference_metrics.records.measured import BatchRun, Machine, Worker
+from runinference_metrics.records.measured import BatchRun
 from runinference_metrics.records.record import ClassifiedBatch, RecordBatch
-from runinference_metrics.records.startup import Startup, is_first_load, process_age_milli_secs
+from runinference_metrics.records.startup import Startup
 from runinference_metrics.recovery.batch import check_answers, classify_batch
-from runinference_metrics.recovery.isolation import BrokenClassifier
+from runinference_metrics.recovery.blame import BrokenClassifier
 from runinference_metrics.recovery.lost_device import ending_with_device
 from runinference_metrics.recovery.timeouts import WatchedClassifier
 
@@ -142,7 +136,7 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
             started // 1000,
             latency_micro_secs,
             request_bytes,
-            _worker(model),
+            worker_of(model),
             load_milli_secs,
             None if load_milli_secs is None else model.model_bytes,
             found.faults,
@@ -197,75 +191,10 @@ class _Pending(Generic[Value]):
 _LOADED = _Pending[int]()
 _STARTED = _Pending[Startup]()
 _PROGRESS: dict[str, ProgressCount] = {}
-# Process numbers repeat from container to container and from machine to machine.
-_PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
-def _worker(model: Classifier) -> Worker:
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    machine = Machine(socket.gethostname(), os.cpu_count() or 1, memory_bytes, model.gpus)
-    return Worker(_PROCESS, machine, model.effective)
 
 
 def _progress(folder: str) -> ProgressCount:
     return _PROGRESS.setdefault(folder, ProgressCount(folder))
-
-
-class _JoinBatches(beam.DoFn):
-    """Joins small batches, across files, until they hold `min_batch_size` texts."""
-
-    def __init__(self, min_batch_size: int, max_batch_size: int) -> None:
-        self._sizes = (min_batch_size, max_batch_size)
-
-    def start_bundle(self) -> None:
-        self._joiner = Joiner(*self._sizes)
-
-    def process(self, batch: RecordBatch) -> Iterator[RecordBatch]:
-        for group in self._joiner.add(batch):
-            yield RecordBatch.join(group)  # type: ignore[arg-type]
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
-        for group in self._joiner.flush():
-            joined = RecordBatch.join(group)  # type: ignore[arg-type]
-            yield WindowedValue(joined, window.max_timestamp(), (window,))
-
-
-class ClassifyBatches(beam.PTransform):
-    """RecordBatches to ClassifiedBatches, through Beam's RunInference.
-
-    Args:
-        handler: the handler.
-        min_batch_size: batches with fewer texts are joined first.
-        max_batch_size: no batch holds more texts.
-        accelerator: a resource hint: the GPU that this step alone is to have.
-    """
-
-    def __init__(
-        self,
-        handler: ClassifierHandler,
-        min_batch_size: int,
-        max_batch_size: int,
-        accelerator: str | None = None,
-    ) -> None:
-        super().__init__()
-        self._handler = handler
-        self._accelerator = accelerator
-        self._sizes = (min_batch_size, max_batch_size)
-
-    def expand(self, batches: beam.PCollection) -> beam.PCollection:
-        """Applies the transform."""
-        joined = batches | "Join small batches" >> beam.ParDo(_JoinBatches(*self._sizes))
-        if not self._accelerator:
-            return joined | "RunInference" >> RunInference(self._handler)
-        inference = RunInference(self._handler).with_resource_hints(accelerator=self._accelerator)
-        # Steps that are fused with inference would run on the workers with a GPU too.
-        return (
-            joined
-            | "To the GPUs" >> beam.Reshuffle()
-            | "RunInference" >> inference
-            | "From the GPUs" >> beam.Reshuffle()
-        )
 
 
 def spec_of(settings: Settings, threads: int | None) -> ClassifierSpec:

@@ -1,42 +1,21 @@
-"""What a process needed until its model had answered for the first time."""
+"""This process: how old it is, what it is called, and on which machine it runs."""
 
 import os
+import socket
 import threading
 import time
-from dataclasses import dataclass
+import uuid
 from pathlib import Path
 
-from runinference_metrics.records import names
+from runinference_metrics.classifier.classifier import Classifier
+from runinference_metrics.records.measured import Machine, Worker
 
 _IMPORTED_AT = time.monotonic()
 # In /proc/PID/stat, behind the name in parentheses: when the process started, in ticks since boot.
 # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: field 22, the 20th behind the name.
 _START_TIME_FIELD = 19
-
-
-@dataclass(frozen=True, slots=True)
-class Startup:
-    """The start of a process, in its parts.
-
-    Args:
-        before_load_milli_secs: from the process's start to the loading of its model: the imports,
-            and waiting for work.
-        load_milli_secs: loading the model.
-        first_pass_milli_secs: the first forward pass.
-    """
-
-    before_load_milli_secs: int
-    load_milli_secs: int
-    first_pass_milli_secs: int
-
-    def by_name(self) -> dict[str, int]:
-        """The parts under the names of their metrics, and the whole."""
-        parts = (self.before_load_milli_secs, self.load_milli_secs, self.first_pass_milli_secs)
-        return {
-            names.BEFORE_LOAD: self.before_load_milli_secs,
-            names.FIRST_PASS: self.first_pass_milli_secs,
-            names.TO_FIRST_PASS: sum(parts),
-        }
+# Process numbers repeat from container to container and from machine to machine.
+_PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 class _Once:
@@ -65,3 +44,10 @@ def process_age_milli_secs() -> int:
     except (OSError, ValueError, IndexError, AttributeError):
         age_secs = time.monotonic() - _IMPORTED_AT
     return max(0, round(age_secs * 1000))
+
+
+def worker_of(model: Classifier) -> Worker:
+    """This process as the worker that classifies with `model`."""
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = Machine(socket.gethostname(), os.cpu_count() or 1, memory_bytes, model.gpus)
+    return Worker(_PROCESS, machine, model.effective)

@@ -21,7 +21,7 @@ from google.cloud import storage
 from google.cloud.storage import transfer_manager
 
 from runinference_metrics.environment import CACHE_VARIABLE
-from runinference_metrics.errors import UserError
+from runinference_metrics.errors import UserError, one_line
 from runinference_metrics.models.folder import CONFIG_FILES, ModelFolder, is_weight_file
 
 _LOG = logging.getLogger(__name__)
@@ -70,10 +70,8 @@ class RemoteModel:
         try:
             listed = list(_client().list_blobs(bucket, prefix=prefix, delimiter="/"))
         except (GoogleAPICallError, OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                "model", "a folder that can be listed", f"{path!r}: {reason}"
-            ) from error
+            got = f"{path!r}: {one_line(error)}"
+            raise UserError("model", "a folder that can be listed", got) from error
         files = []
         for blob in listed:
             name = PurePosixPath(blob.name).name
@@ -96,7 +94,7 @@ class RemoteModel:
         try:
             return bytes(self._blob(file).download_as_bytes())
         except (GoogleAPICallError, OSError) as error:
-            got = f"{self.path!r}: {file.name}: {_line(error)}"
+            got = f"{self.path!r}: {file.name}: {one_line(error)}"
             raise UserError("model", "a folder that can be read", got) from error
 
     def _blob(self, file: RemoteFile) -> Any:
@@ -142,7 +140,7 @@ class RemoteModel:
                     raise_exception=True,
                 )
             except Exception as error:
-                got = f"{self.path!r}, whose download fails: {_line(error)}"
+                got = f"{self.path!r}, whose download fails: {one_line(error)}"
                 raise UserError("model", "a folder that can be read", got) from error
             for file in self.files:
                 self._check_arrival(file, partial / file.name)
@@ -168,10 +166,6 @@ def local_folder(path: str) -> str:
 
 def _default_cache() -> str:
     return os.path.join(tempfile.gettempdir(), f"runinference_metrics-models-{os.getuid()}")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _client() -> storage.Client:

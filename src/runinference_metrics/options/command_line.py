@@ -2,66 +2,15 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
 from runinference_metrics.errors import FlagError, UserError
-from runinference_metrics.options.accelerators import accelerator
 from runinference_metrics.options.parameters import PARAMETERS
-from runinference_metrics.options.values import AUTO
+from runinference_metrics.options.settings import Settings
 
 # What "auto" is, by device. On a CPU 512 sentences are seconds of work. A GPU computes thousands of
 # sentences at once, and is waited for once a batch.
 AUTO_BATCH_SIZES = {"CPU": (64, 512), "GPU": (1024, 8192)}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The parameters of one run, parsed and checked against each other.
-
-    `max_batch_tokens` and `max_length` are None for "auto".
-    """
-
-    input: tuple[str, ...]
-    output: str
-    device: str
-    model: str
-    min_batch_size: int
-    max_batch_size: int
-    max_batch_tokens: int | None
-    max_length: int | None
-    precision: str
-    accelerator: str
-    gpu_placement: str
-    text_field: str
-    id_field: str
-    keep_fields: tuple[str, ...]
-    max_failure_rate: float
-    inference_timeout_secs: int
-    prices: str
-    overwrite: bool
-
-    def __post_init__(self) -> None:
-        if self.min_batch_size > self.max_batch_size:
-            raise UserError(
-                "min_batch_size",
-                f"a whole number up to --max_batch_size ({self.max_batch_size})",
-                str(self.min_batch_size),
-            )
-        accelerator(self.accelerator)
-        if self.precision == "int8" and self.device == "GPU":
-            raise UserError("precision", "int8 only with --device=CPU", "int8 with --device=GPU")
-        # Two tokens frame every text ([CLS], [SEP]); one must be left for the text itself.
-        if self.max_length is not None and self.max_length < 3:
-            raise UserError("max_length", "auto or a whole number from 3", str(self.max_length))
-
-    def as_parameters(self) -> dict[str, Any]:
-        """The values by parameter name, in JSON types ("auto" for an unset number)."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: AUTO if value is None else list(value) if isinstance(value, tuple) else value
-            for name, value in found.items()
-        }
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,11 +1,8 @@
-"""metadata.json: the parameters as gcloud, the service and the Cloud console take them."""
+"""What is wrong with a metadata.json; gcloud itself lets nearly all of it pass."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
-
-from runinference_metrics.options.parameters import PARAMETERS, Parameter
 
 _TEMPLATE_KEYS = {
     "name", "description", "parameters", "streaming", "supportsAtLeastOnce",
@@ -22,63 +19,6 @@ _TYPES = set(
     "SERVICE_ACCOUNT MACHINE_TYPE KMS_KEY_NAME WORKER_REGION WORKER_ZONE BOOLEAN ENUM NUMBER "
     "KAFKA_TOPIC KAFKA_READ_TOPIC KAFKA_WRITE_TOPIC".split()
 )
-
-
-def template() -> dict[str, Any]:
-    """The content of metadata.json."""
-    return {
-        "name": "Text classification with RunInference",
-        "description": "Classifies text files with a Hugging Face sequence-classification model "
-        "on CPU or GPU workers, and reports what the inference cost.",
-        "parameters": [_parameter(one) for one in PARAMETERS],
-        "streaming": False,
-        "supportsAtLeastOnce": False,
-        "supportsExactlyOnce": True,
-    }
-
-
-def spec(image: str) -> dict[str, Any]:
-    """The template's file in a bucket, from which gcloud and the console launch.
-
-    As `gcloud dataflow flex-template build` writes it, and the workers' image besides: without that
-    Dataflow starts workers on Beam's own image, which has neither torch nor this program.
-
-    Args:
-        image: the image of launcher and workers, with a tag or digest.
-    """
-    return {
-        "image": image,
-        "metadata": template(),
-        "sdkInfo": {"language": "PYTHON"},
-        "defaultEnvironment": {"sdkContainerImage": image},
-    }
-
-
-def as_text(content: dict[str, Any]) -> str:
-    """The file's text."""
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def _parameter(one: Parameter) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "name": one.name,
-        "label": one.label,
-        "helpText": one.help,
-        "paramType": one.kind,
-        "isOptional": one.default is not None,
-        "groupName": one.group,
-    }
-    # An empty default is no default: the console shows an empty field either way.
-    if one.default:
-        described["defaultValue"] = one.default
-    if one.regex:
-        described["regexes"] = [one.regex]
-    if one.kind == "ENUM":
-        described["enumOptions"] = [{"value": value, "label": value} for value in one.choices]
-    if one.shown_with:
-        described["parentName"] = one.shown_with[0]
-        described["parentTriggerValues"] = [one.shown_with[1]]
-    return described
 
 
 def faults(content: Any) -> list[str]:

@@ -4,13 +4,9 @@ The command line, its help and its checks, and metadata.json come from `PARAMETE
 as strings, as the Flex Template launcher sends them.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from runinference_metrics.errors import UserError
-from runinference_metrics.options import values
+from runinference_metrics.options import form, values
 from runinference_metrics.options.accelerators import ACCELERATORS
+from runinference_metrics.options.parameter import Parameter
 from runinference_metrics.options.values import AUTO
 
 # Above this a batch of ordinary sentences no longer fits a worker's memory comfortably, and one
@@ -24,55 +20,6 @@ LONGEST_TIMEOUT_SECS = 86_400
 DEVICES = ("CPU", "GPU")
 PRECISIONS = (AUTO, "float32", "bfloat16", "float16", "int8")
 PLACEMENTS = ("all_workers", "inference_step")
-
-# Regular expressions of the Cloud console's form. The service checks a value against them before it
-# starts anything; the program's own check is stricter and has the better message.
-_GCS_PATTERNS = r"^\s*gs://[^,]+(,\s*gs://[^,]+)*,?\s*$"
-_GCS_FOLDER = r"^gs://[^\n\r]+$"
-_GCS_FILE = r"^(gs://[^\n\r]+)?$"
-_WHOLE_NUMBER_OR_AUTO = r"^(auto|[1-9][0-9]{0,6})$"
-_FIELD = r"^[^\n\r]+$"
-_FIELD_OR_NOTHING = r"^[^\n\r]*$"
-
-DATA, MODEL, BATCHES, WORKERS = "Data", "Model and device", "Batches", "Workers"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One template parameter.
-
-    Args:
-        name: the flag without dashes; also the template's parameter name.
-        label: its title in the Cloud console.
-        help: what it does and when to change it, in sentences.
-        default: the value as a string, or None when the parameter is required.
-        takes: what a value must be, as the end of "--name takes …".
-        parse: turns the string into the value; raises ValueError when it is wrong.
-        kind: the template's `paramType`.
-        group: the part of the console's form in which it stands.
-        choices: the allowed values, when there are few.
-        regex: what the service checks a value against; none for enums and booleans.
-        shown_with: the parameter, and its value, with which alone it matters.
-    """
-
-    name: str
-    label: str
-    help: str
-    default: str | None
-    takes: str
-    parse: Callable[[str], Any]
-    kind: str
-    group: str
-    choices: tuple[str, ...] = ()
-    regex: str | None = None
-    shown_with: tuple[str, str] | None = None
-
-    def value(self, text: str) -> Any:
-        """Parses `text`; raises UserError naming the flag, what it takes and what came."""
-        try:
-            return self.parse(text)
-        except ValueError:
-            raise UserError(self.name, self.takes, repr(text)) from None
 
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -88,8 +35,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "one or several comma-separated file patterns",
         values.patterns,
         "TEXT",
-        DATA,
-        regex=_GCS_PATTERNS,
+        form.DATA,
+        regex=form.GCS_PATTERNS,
     ),
     Parameter(
         "output",
@@ -100,8 +47,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "a folder",
         values.text,
         "GCS_WRITE_FOLDER",
-        DATA,
-        regex=_GCS_FOLDER,
+        form.DATA,
+        regex=form.GCS_FOLDER,
     ),
     Parameter(
         "device",
@@ -111,7 +58,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "CPU or GPU",
         values.one_of(*DEVICES),
         "ENUM",
-        MODEL,
+        form.MODEL,
         DEVICES,
     ),
     Parameter(
@@ -124,8 +71,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "bundled, or a folder with config.json, model.safetensors and tokenizer.json",
         values.model,
         "TEXT",
-        MODEL,
-        regex=_FIELD,
+        form.MODEL,
+        regex=form.FIELD,
     ),
     Parameter(
         "min_batch_size",
@@ -136,8 +83,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         f"auto or a whole number from 1 to {LARGEST_BATCH_SIZE}",
         values.whole_number_or_auto(LARGEST_BATCH_SIZE),
         "TEXT",
-        BATCHES,
-        regex=_WHOLE_NUMBER_OR_AUTO,
+        form.BATCHES,
+        regex=form.WHOLE_NUMBER_OR_AUTO,
     ),
     Parameter(
         "max_batch_size",
@@ -149,8 +96,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         f"auto or a whole number from 1 to {LARGEST_BATCH_SIZE}",
         values.whole_number_or_auto(LARGEST_BATCH_SIZE),
         "TEXT",
-        BATCHES,
-        regex=_WHOLE_NUMBER_OR_AUTO,
+        form.BATCHES,
+        regex=form.WHOLE_NUMBER_OR_AUTO,
     ),
     Parameter(
         "max_batch_tokens",
@@ -161,8 +108,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         f"auto or a whole number from 1 to {LARGEST_BATCH_TOKENS}",
         values.whole_number_or_auto(LARGEST_BATCH_TOKENS),
         "TEXT",
-        BATCHES,
-        regex=_WHOLE_NUMBER_OR_AUTO,
+        form.BATCHES,
+        regex=form.WHOLE_NUMBER_OR_AUTO,
     ),
     Parameter(
         "max_length",
@@ -173,8 +120,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "auto or a whole number from 3 up to the model's own limit",
         values.whole_number_or_auto(LARGEST_BATCH_TOKENS),
         "TEXT",
-        BATCHES,
-        regex=_WHOLE_NUMBER_OR_AUTO,
+        form.BATCHES,
+        regex=form.WHOLE_NUMBER_OR_AUTO,
     ),
     Parameter(
         "precision",
@@ -186,7 +133,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "auto, float32, bfloat16, float16 or int8",
         values.one_of(*PRECISIONS),
         "ENUM",
-        MODEL,
+        form.MODEL,
         PRECISIONS,
     ),
     Parameter(
@@ -198,7 +145,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         f"one of {', '.join(ACCELERATORS)}",
         values.text,
         "ENUM",
-        WORKERS,
+        form.WORKERS,
         tuple(ACCELERATORS),
         shown_with=("device", "GPU"),
     ),
@@ -212,7 +159,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "all_workers or inference_step",
         values.one_of(*PLACEMENTS),
         "ENUM",
-        WORKERS,
+        form.WORKERS,
         PLACEMENTS,
         shown_with=("device", "GPU"),
     ),
@@ -224,8 +171,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "the name of a field",
         values.text,
         "TEXT",
-        DATA,
-        regex=_FIELD,
+        form.DATA,
+        regex=form.FIELD,
     ),
     Parameter(
         "id_field",
@@ -236,8 +183,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "the name of a field, or nothing",
         values.optional_text,
         "TEXT",
-        DATA,
-        regex=_FIELD_OR_NOTHING,
+        form.DATA,
+        regex=form.FIELD_OR_NOTHING,
     ),
     Parameter(
         "keep_fields",
@@ -248,8 +195,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "comma-separated names of fields, or *",
         values.names,
         "TEXT",
-        DATA,
-        regex=_FIELD_OR_NOTHING,
+        form.DATA,
+        regex=form.FIELD_OR_NOTHING,
     ),
     Parameter(
         "max_failure_rate",
@@ -260,7 +207,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "a number from 0 to 1",
         values.share,
         "NUMBER",
-        DATA,
+        form.DATA,
         regex=r"^(0?\.[0-9]+|0|1(\.0+)?)$",
     ),
     Parameter(
@@ -272,7 +219,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         f"a whole number from 0 (no limit) to {LONGEST_TIMEOUT_SECS}",
         values.whole_number(LONGEST_TIMEOUT_SECS, 0),
         "NUMBER",
-        BATCHES,
+        form.BATCHES,
         regex=r"^[0-9]{1,5}$",
     ),
     Parameter(
@@ -284,8 +231,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "a file, or nothing",
         values.optional_text,
         "TEXT",
-        WORKERS,
-        regex=_GCS_FILE,
+        form.WORKERS,
+        regex=form.GCS_FILE,
     ),
     Parameter(
         "overwrite",
@@ -296,7 +243,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "true or false",
         values.boolean,
         "BOOLEAN",
-        DATA,
+        form.DATA,
         ("true", "false"),
     ),
 )

@@ -1,18 +1,11 @@
-"""The command line of `run`: from strings to checked settings."""
+"""The parameters of one run, parsed and checked against each other."""
 
-import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NoReturn
+from typing import Any
 
-from runinference_metrics.errors import FlagError, UserError
+from runinference_metrics.errors import UserError
 from runinference_metrics.options.accelerators import accelerator
-from runinference_metrics.options.parameters import PARAMETERS
 from runinference_metrics.options.values import AUTO
-
-# What "auto" is, by device. On a CPU 512 sentences are seconds of work. A GPU computes thousands of
-# sentences at once, and is waited for once a batch.
-AUTO_BATCH_SIZES = {"CPU": (64, 512), "GPU": (1024, 8192)}
 
 
 @dataclass(frozen=True)
@@ -62,56 +55,3 @@ class Settings:
             name: AUTO if value is None else list(value) if isinstance(value, tuple) else value
             for name, value in found.items()
         }
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are FlagErrors."""
-
-    def error(self, message: str) -> NoReturn:
-        raise FlagError(message)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command-line parser of `run`; its help is the parameters' own."""
-    result = Parser(
-        prog="runinference_metrics run",
-        description="Classify text files with Beam's RunInference and report what it cost. "
-        "Every flag of Beam's own is accepted too (--runner, --direct_num_workers, --project …).",
-        allow_abbrev=False,
-    )
-    for parameter in PARAMETERS:
-        default = "required" if parameter.default is None else f"default: {parameter.default!r}"
-        result.add_argument(
-            f"--{parameter.name}",
-            # A bare `--overwrite` is what a person types; the launcher sends `--overwrite=true`.
-            nargs="?" if parameter.choices == ("true", "false") else None,
-            const="true" if parameter.choices == ("true", "false") else None,
-            metavar="|".join(parameter.choices) or parameter.name.upper(),
-            help=f"{parameter.help} ({default})".replace("%", "%%"),
-        )
-    return result
-
-
-def parse(argv: Sequence[str]) -> tuple[Settings, list[str]]:
-    """Splits `argv` into the parameters and the flags that are left for Beam.
-
-    Returns:
-        The checked parameters, and the other flags in their order.
-
-    Raises:
-        UserError: a parameter is missing or its value is wrong.
-    """
-    known, rest = parser().parse_known_args(list(argv))
-    parsed: dict[str, Any] = {}
-    for parameter in PARAMETERS:
-        given = getattr(known, parameter.name)
-        text = parameter.default if given is None else given
-        if text is None:
-            raise UserError(parameter.name, parameter.takes, "nothing: it is required")
-        parsed[parameter.name] = parameter.value(text)
-    smallest, largest = AUTO_BATCH_SIZES[parsed["device"]]
-    parsed["max_batch_size"] = parsed["max_batch_size"] or max(
-        largest, parsed["min_batch_size"] or 0
-    )
-    parsed["min_batch_size"] = parsed["min_batch_size"] or min(smallest, parsed["max_batch_size"])
-    return Settings(**parsed), rest

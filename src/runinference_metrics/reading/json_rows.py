@@ -1,8 +1,14 @@
-"""A line of JSON to an object that every later step can carry: to a file, and between machines."""
+"""JSON lines to records: objects that every later step can carry, to files and between machines."""
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
+
+from runinference_metrics.reading import rejections
+from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.lines import Lines
+from runinference_metrics.records.record import Record, Rejected
 
 # Objects and arrays in each other. Deeper ones break what comes after the parser: pickling between
 # steps and writing, each at a depth of its own.
@@ -35,6 +41,30 @@ def _finite(digits: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def json_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | Rejected | None]:
+    """The record, rejected row or None (blank) of each line."""
+    for raw in lines:
+        if lines.cut_from_bytes:
+            yield rejections.too_long(raw, lines.cut_from_bytes, source, lines.number)
+            continue
+        line = raw.removesuffix(b"\r")
+        number = lines.number
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            yield rejections.invalid_utf8(line, error, source, number)
+            continue
+        if not text.strip():
+            yield None
+            continue
+        try:
+            row = parse(text)
+        except BadRow as error:
+            yield Rejected(error.reason, str(error), "read", source, number, text)
+        else:
+            yield fields.record(row, text, len(line), source, number)
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -1,110 +1,61 @@
-"""The wiring: reads like the picture in the README."""
+"""The transform from file patterns to batches of records."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 
-from runinference_metrics.inference.handler import ClassifierHandler, ClassifyBatches
-from runinference_metrics.metrics.prices import Prices
-from runinference_metrics.metrics.summary import SummaryFn
-from runinference_metrics.options.command_line import Settings
 from runinference_metrics.reading import files
-from runinference_metrics.reading import rows as reading
+from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.rows import rows
 from runinference_metrics.records import names
 from runinference_metrics.records.batching import MAX_BATCH_BYTES
-from runinference_metrics.records.events import (
-    BatchMeasured,
-    Began,
-    DeadLettered,
-    FileFound,
-    RowsRead,
-)
-from runinference_metrics.records.record import ClassifiedBatch, Record, RecordBatch, Rejected
-from runinference_metrics.writing.shards import WriteDeadLetters, WritePredictions, WriteSummary
+from runinference_metrics.records.events import Began, FileFound, RowsRead
+from runinference_metrics.records.record import Record, RecordBatch
 
 _REJECTED = "rejected"
 _EVENTS = "events"
 
 
-@dataclass(frozen=True)
-class Plan:
-    """One run, ready to be wired.
+class Read(NamedTuple):
+    """What reading gives.
 
     Args:
-        settings: the parameters.
-        patterns: the input patterns, checked.
-        handler: the model handler.
-        spread: whether batches are shuffled between reading and inference, so that many workers
-            share a file. One local process streams instead, in memory that does not grow.
-        facts: what metrics.json says of the run beside its figures: runner, job, versions.
-        prices: what resources cost, if the user said so.
-        accelerator: the GPU that the inference step alone is to have, as a resource hint.
+        batches: RecordBatches.
+        rejected: Rejected rows.
+        events: collections of events for the summary.
     """
 
-    settings: Settings
-    patterns: list[str]
-    handler: ClassifierHandler
-    spread: bool
-    facts: dict[str, Any]
-    prices: Prices | None
-    accelerator: str | None = None
-
-
-def build(pipeline: beam.Pipeline, plan: Plan) -> None:
-    """Wires the run into `pipeline`."""
-    settings = plan.settings
-    batches, unreadable, reading_events = pipeline | "Read" >> ReadBatches(plan)
-    classified = batches | "Classify" >> ClassifyBatches(
-        plan.handler, settings.min_batch_size, settings.max_batch_size, plan.accelerator
-    )
-    failed = classified | "Failed texts" >> beam.FlatMap(_rejected_of)
-    rejected = (unreadable, failed) | "All dead letters" >> beam.Flatten()
-    predictions = classified | "Predictions" >> WritePredictions(settings.output)
-    dead_letters = rejected | "Dead letters" >> WriteDeadLetters(settings.output)
-    (
-        (
-            *reading_events,
-            classified | "Measure batches" >> beam.Map(BatchMeasured.of),
-            rejected | "Count dead letters" >> beam.Map(_dead_lettered),
-        )
-        | "All events" >> beam.Flatten()
-        | "Summarise" >> beam.CombineGlobally(SummaryFn())
-        | "Summary"
-        >> WriteSummary(
-            settings.output,
-            plan.facts,
-            plan.prices,
-            [predictions, dead_letters],
-            settings.max_failure_rate,
-        )
-    )
-
-
-def _dead_lettered(rejected: Rejected) -> DeadLettered:
-    return DeadLettered(rejected.reason)
-
-
-def _rejected_of(batch: ClassifiedBatch) -> list[Rejected]:
-    return batch.rejected
+    batches: beam.PCollection
+    rejected: beam.PCollection
+    events: tuple[beam.PCollection, ...]
 
 
 class ReadBatches(beam.PTransform):
-    """Files to RecordBatches, Rejected rows, and collections of events for the summary."""
+    """Files to batches of records, rejected rows, and events for the summary.
 
-    def __init__(self, plan: Plan) -> None:
+    Args:
+        patterns: the input patterns, checked.
+        fields: the fields of a structured row that matter.
+        max_batch_size: no batch holds more texts.
+        spread: whether batches are shuffled after reading, so that many workers share a file.
+    """
+
+    def __init__(
+        self, patterns: Sequence[str], fields: RowFields, max_batch_size: int, spread: bool
+    ) -> None:
         super().__init__()
-        self._plan = plan
+        self._patterns = patterns
+        self._fields = fields
+        self._max_batch_size = max_batch_size
+        self._spread = spread
 
-    def expand(self, pipeline: Any) -> Any:
+    def expand(self, pipeline: Any) -> Read:
         """Applies the transform."""
-        settings = self._plan.settings
-        fields = reading.RowFields(settings.text_field, settings.id_field, settings.keep_fields)
-        patterns = pipeline | "Patterns" >> beam.Create(self._plan.patterns, reshuffle=False)
+        patterns = pipeline | "Patterns" >> beam.Create(self._patterns, reshuffle=False)
         found = (
             patterns
             | "Match" >> fileio.MatchAll(fileio.EmptyMatchTreatment.DISALLOW)
@@ -117,19 +68,19 @@ class ReadBatches(beam.PTransform):
             | "Ranges" >> beam.FlatMapTuple(files.ranges)
             | "Spread ranges" >> beam.Reshuffle()
             | "Rows"
-            >> beam.ParDo(_ReadRange(fields, settings.max_batch_size)).with_outputs(
+            >> beam.ParDo(_ReadRange(self._fields, self._max_batch_size)).with_outputs(
                 _REJECTED, _EVENTS, main="batches"
             )
         )
         batches = read.batches
-        if self._plan.spread:
+        if self._spread:
             batches = batches | "Spread batches" >> beam.Reshuffle()
         events = (
             patterns | "Began" >> beam.Map(_began),
             found | "Count files" >> beam.MapTuple(_file_found),
             read[_EVENTS],
         )
-        return batches, read[_REJECTED], events
+        return Read(batches, read[_REJECTED], events)
 
 
 def _began(_: str) -> Began:
@@ -147,7 +98,7 @@ def _name_and_size(file: Any) -> tuple[str, int]:
 class _ReadRange(beam.DoFn):
     """Reads a range into batches; counts what was read and what was blank."""
 
-    def __init__(self, fields: reading.RowFields, max_batch_size: int) -> None:
+    def __init__(self, fields: RowFields, max_batch_size: int) -> None:
         self._fields = fields
         self._max_batch_size = max_batch_size
         self._read = Metrics.counter(names.OWN_NAMESPACE, names.READ)
@@ -157,7 +108,7 @@ class _ReadRange(beam.DoFn):
         read = blank = 0
         records: list[Record] = []
         held_bytes = 0
-        for row in reading.rows(part, self._fields):
+        for row in rows(part, self._fields):
             read += 1
             if isinstance(row, Record):
                 held_bytes += row.row_bytes

@@ -8,7 +8,8 @@ from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.faults import NO_FAULTS, Faults
 from runinference_metrics.records.measured import NO_WORK, BatchStats
 from runinference_metrics.records.record import RecordBatch, Rejected
-from runinference_metrics.recovery.isolation import CANARY, BrokenClassifier, Isolated, isolate
+from runinference_metrics.recovery.blame import BrokenClassifier
+from runinference_metrics.recovery.isolation import CANARY, Isolated, isolate
 
 Classify = Callable[[list[str]], Classification]
 

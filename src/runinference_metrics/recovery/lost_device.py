@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from runinference_metrics.recovery.isolation import is_of_device
+from runinference_metrics.recovery.blame import is_of_device
 from runinference_metrics.recovery.memory import is_out_of_memory
 
 _LOG = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from runinference_metrics.records.batching import micro_batches
-from runinference_metrics.recovery.isolation import TextFault
+from runinference_metrics.recovery.blame import TextFault
 
 Result = TypeVar("Result")
 

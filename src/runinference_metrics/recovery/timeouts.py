@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from runinference_metrics.recovery.isolation import BrokenClassifier, TimedOut
+from runinference_metrics.recovery.blame import BrokenClassifier, TimedOut
 
 Result = TypeVar("Result")
 

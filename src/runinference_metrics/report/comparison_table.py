@@ -1,198 +1,11 @@
-"""Two or more runs side by side."""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+"""A comparison as a table for a terminal, and as a page."""
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from runinference_metrics.records import names
-from runinference_metrics.report import page as report_html
-from runinference_metrics.report.formats import duration, number, of_metric, percent, size
-
-# Differences below this share are noise between two runs of the same thing.
-_NOISE = 0.02
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A figure to compare.
-
-    Args:
-        name: what it is.
-        value: finds it in a document; None where unknown.
-        show: how it reads.
-        higher_is_better: None where neither is.
-    """
-
-    name: str
-    value: Callable[[dict[str, Any]], float | None]
-    show: Callable[[float | None], str]
-    higher_is_better: bool | None
-
-
-def _of_beam(name: str, part: str, higher_is_better: bool | None) -> Measure:
-    return Measure(
-        f"{name} {part}",
-        lambda document: document["runinference"][name].get(part),
-        lambda value: of_metric(name, value),
-        higher_is_better,
-    )
-
-
-def _of_derived(name: str, show: Callable[[float | None], str], higher: bool | None) -> Measure:
-    return Measure(name, lambda document: document["derived"][name], show, higher)
-
-
-def _of_cost(name: str) -> Measure:
-    return Measure(
-        f"cost {name}", lambda document: (document["cost"] or {}).get(name), number, False
-    )
-
-
-MEASURES = (
-    _of_derived("texts_per_wall_sec", number, True),
-    _of_derived("texts_per_inference_sec", number, True),
-    _of_derived("tokens_per_inference_sec", number, True),
-    Measure("wall_secs", lambda document: document["run"]["wall_secs"], duration, False),
-    _of_derived("total_inference_secs", duration, False),
-    _of_cost("per_million_texts"),
-    _of_cost("total"),
-    Measure("vcpu_hours", lambda document: document["resources"]["vcpu_hours"], number, False),
-    Measure("gpu_hours", lambda document: document["resources"]["gpu_hours"], number, False),
-    # A larger batch takes longer, and is better for it: no verdict on the latency of batches.
-    *(_of_beam(names.LATENCY, part, None) for part in ("mean", "p50", "p95", "p99")),
-    _of_beam(names.BATCH_SIZE, "mean", None),
-    _of_beam(names.LOAD_LATENCY, "mean", False),
-    Measure(
-        names.MODEL_BYTES,
-        lambda document: document["runinference"][names.MODEL_BYTES]["max"],
-        size,
-        False,
-    ),
-    Measure("padding_share", lambda document: document["tokens"]["padding_share"], percent, False),
-    Measure(
-        names.NUM_INFERENCES,
-        lambda document: document["runinference"][names.NUM_INFERENCES],
-        number,
-        None,
-    ),
-    Measure("dead letters", lambda document: document["records"]["dead_lettered"], number, False),
-    Measure("truncated", lambda document: document["records"]["truncated"], number, False),
-)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A run's figure beside the first run's.
-
-    Args:
-        value: the figure, as shown.
-        ratio: its ratio to the first run's, as shown; empty for the first.
-        verdict: "better", "worse" or "".
-    """
-
-    value: str
-    ratio: str = ""
-    verdict: str = ""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Runs side by side, the first being what the others are compared with.
-
-    Args:
-        titles: where each run's document came from.
-        answers: each run in one line.
-        warnings: why the runs may not be comparable.
-        differences: parameters and effects that differ, a value a run.
-        rows: each figure's name and cells.
-    """
-
-    titles: list[str]
-    answers: list[str]
-    warnings: list[str]
-    differences: list[tuple[str, list[str]]]
-    rows: list[tuple[str, list[Cell]]]
-
-
-def compare(documents: Sequence[dict[str, Any]], titles: Sequence[str]) -> Comparison:
-    """Compares two or more runs' documents.
-
-    Args:
-        documents: the contents of their metrics.json.
-        titles: where they came from.
-    """
-    rows = []
-    for measure in MEASURES:
-        values = [measure.value(document) for document in documents]
-        if any(value is not None for value in values):
-            rows.append((measure.name, _cells(measure, values)))
-    return Comparison(
-        list(titles),
-        [report_html.answer(document) for document in documents],
-        _warnings(documents),
-        _differences(documents),
-        rows,
-    )
-
-
-def _cells(measure: Measure, values: list[float | None]) -> list[Cell]:
-    first = values[0]
-    cells = [Cell(measure.show(first))]
-    for value in values[1:]:
-        shown = measure.show(value)
-        if first is None or value is None or not first:
-            cells.append(Cell(shown))
-            continue
-        times = value / first
-        verdict = ""
-        if measure.higher_is_better is not None and abs(times - 1) > _NOISE:
-            verdict = "better" if (times > 1) == measure.higher_is_better else "worse"
-        cells.append(Cell(shown, f"{times:,.2f}x", verdict))
-    return cells
-
-
-def _warnings(documents: Sequence[dict[str, Any]]) -> list[str]:
-    """Why the runs did not do the same work, or cannot be seen to."""
-    checks: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...] = (
-        ("input texts", lambda run: (run["input"] or {}).get("fingerprint")),
-        ("model", lambda run: _effective(run, "model_digest")),
-        ("max_length", lambda run: _effective(run, "max_length")),
-    )
-    found = []
-    for what, value in checks:
-        values = [value(document["run"]) for document in documents]
-        if not all(values):
-            found.append(f"Whether the {what} are the same is not known for every run.")
-        elif len(set(values)) > 1:
-            found.append(f"The runs did not do the same work: their {what} differ.")
-    return found
-
-
-def _effective(run: dict[str, Any], name: str) -> str:
-    return ", ".join(sorted({str(one[name]) for one in run["effective"]}))
-
-
-def _differences(documents: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    columns = []
-    for document in documents:
-        run = document["run"]
-        shown = {name: str(value) for name, value in run["parameters"].items()}
-        # What took effect says more than the parameter that asked for it.
-        shown |= {f"{name} (took effect)": _effective(run, name) for name in _names(run)}
-        shown |= {name: str(run[name]) for name in ("runner", "version", "beam_version")}
-        shown["input fingerprint"] = str((run["input"] or {}).get("fingerprint", "-"))
-        columns.append(shown)
-    every = dict.fromkeys(name for column in columns for name in column)
-    rows = [(name, [column.get(name, "-") for column in columns]) for name in every]
-    return [(name, values) for name, values in rows if len(set(values)) > 1]
-
-
-def _names(run: dict[str, Any]) -> list[str]:
-    return list(run["effective"][0]) if run["effective"] else []
+from runinference_metrics.report import page
+from runinference_metrics.report.comparison import Comparison
 
 
 def print_comparison(found: Comparison) -> None:
@@ -227,9 +40,9 @@ def _letter(index: int) -> str:
 
 def render(found: Comparison) -> str:
     """The comparison as a self-contained HTML page."""
-    template = report_html.environment().get_template("comparison.html.j2")
+    template = page.environment().get_template("comparison.html.j2")
     return template.render(
-        style=report_html.style(),
+        style=page.style(),
         found=found,
         letters=[_letter(index) for index in range(len(found.titles))],
     )

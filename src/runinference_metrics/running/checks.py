@@ -5,15 +5,15 @@ import os
 import re
 from collections.abc import Sequence
 
-from apache_beam.io.filesystem import CompressionTypes, FileMetadata, FileSystem
+from apache_beam.io.filesystem import FileMetadata, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
-from runinference_metrics.errors import RunFailed, UserError
+from runinference_metrics.errors import RunFailed, UserError, first_line
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.models.remote import RemoteModel, is_remote
-from runinference_metrics.options.command_line import Settings
+from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.files import TAKES_FILES, FileFormat
-from runinference_metrics.writing.shards import (
+from runinference_metrics.writing.folder import (
     DEAD_LETTERS,
     PREDICTIONS,
     RESULT_PATTERNS,
@@ -39,7 +39,7 @@ def input_patterns(patterns: Sequence[str], output: str) -> list[str]:
             files = FileSystems.match([pattern])[0].metadata_list
         except Exception as error:
             raise UserError("input", "patterns that can be listed",
-                            f"{given!r}: {_reason(error)}") from error  # fmt: skip
+                            f"{given!r}: {first_line(error)}") from error  # fmt: skip
         if not files:
             hint = " (a comma parts patterns; in a file's name, write ? for it)"
             got = f"{given!r}: nothing matches{hint if len(patterns) > 1 else ''}"
@@ -136,7 +136,7 @@ def check_output(settings: Settings) -> list[str]:
         old, unfinished = matching(output, RESULT_PATTERNS), unfinished_in(output)
     except Exception as error:
         raise UserError("output", "a folder that can be listed",
-                        f"{output!r}: {_reason(error)}") from error  # fmt: skip
+                        f"{output!r}: {first_line(error)}") from error  # fmt: skip
     if old and not settings.overwrite:
         raise UserError(
             "output",
@@ -162,34 +162,8 @@ def remove(old: Sequence[str]) -> None:
         raise RunFailed(f"The results of an earlier run cannot be deleted: {error}") from error
 
 
-def make_folder(output: str) -> None:
-    """Makes a local output folder; raises UserError when it cannot be made or written to."""
-    if "://" in output:
-        return
-    try:
-        os.makedirs(output, exist_ok=True)
-    except OSError as error:
-        takes = "a folder that can be made"
-        raise UserError("output", takes, f"{output!r}: {error.strerror}") from error
-    if not os.access(output, os.W_OK):
-        raise UserError("output", "a folder that can be written to", repr(output))
-
-
 def check_model(settings: Settings) -> None:
     """Raises UserError when the model is no sequence classifier, or too short for max_length."""
     path = settings.model
     folder = RemoteModel.find(path).check() if is_remote(path) else ModelFolder.read(path)
     folder.check_max_length(settings.max_length)
-
-
-def content(path: str, flag: str) -> bytes:
-    """The content of a small file, local or gs://; raises UserError when it cannot be read."""
-    try:
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
-            return stream.read()
-    except Exception as error:
-        raise UserError(flag, "a file that can be read", f"{path!r}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

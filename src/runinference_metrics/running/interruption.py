@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from apache_beam.io.filesystems import FileSystems
 
-from runinference_metrics.writing import shards as writing
+from runinference_metrics.writing.folder import unfinished_in
 
 # What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
 INTERRUPTED = 130
@@ -31,7 +31,7 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
         output: the output folder.
         progress_folder: a folder that goes away with the run.
     """
-    before = set(writing.unfinished_in(output))
+    before = set(unfinished_in(output))
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         print("\nInterrupted: no half-written shard is left.", file=sys.stderr, flush=True)
@@ -61,7 +61,7 @@ def handled(output: str, progress_folder: str) -> Iterator[None]:
 def _remove_unfinished(output: str, before: set[str]) -> None:
     # Where nothing can be deleted any more, what ended the run is still the error to show.
     with contextlib.suppress(Exception):
-        FileSystems.delete(sorted(set(writing.unfinished_in(output)) - before))
+        FileSystems.delete(sorted(set(unfinished_in(output)) - before))
 
 
 def _descendants(process: int) -> Iterator[int]:

@@ -18,18 +18,19 @@ from runinference_metrics import __version__ as version
 from runinference_metrics import pipeline
 from runinference_metrics.classifier.devices import check_device
 from runinference_metrics.dataflow import workers
-from runinference_metrics.errors import FlagError, RunFailed, UserError
+from runinference_metrics.errors import FlagError, RunFailed, UserError, one_line
 from runinference_metrics.inference.handler import ClassifierHandler, spec_of
 from runinference_metrics.inference.progress import shown
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options import beam_flags
-from runinference_metrics.options.command_line import Settings
+from runinference_metrics.options.settings import Settings
 from runinference_metrics.redaction import RedactingFilter
-from runinference_metrics.report import table as report
+from runinference_metrics.report.table import print_table
 from runinference_metrics.running import checks, interruption
 from runinference_metrics.running.failures import raise_plainly
 from runinference_metrics.running.local_runner import LocalRunner
 from runinference_metrics.writing import documents
+from runinference_metrics.writing.folder import make_folder
 
 
 def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
@@ -53,7 +54,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     if local:
         # Elsewhere the GPU is the workers', not the launcher's.
         check_device(settings.device)
-    checks.make_folder(settings.output)
+    make_folder(settings.output)
     checks.remove(old)
     if local:
         _run_here(settings, patterns, beam_options)
@@ -94,7 +95,7 @@ def _run_here(settings: Settings, patterns: list[str], beam_options: PipelineOpt
         with shown(progress_folder):
             _finish(built, runner)
     document = documents.read(settings.output)
-    report.print_table(document, settings.output)
+    print_table(document, settings.output)
 
 
 def _facts(settings: Settings, beam_options: PipelineOptions, runner: str) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def _facts(settings: Settings, beam_options: PipelineOptions, runner: str) -> di
 def _prices(settings: Settings) -> Prices | None:
     if not settings.prices:
         return None
-    prices = Prices.parse(checks.content(settings.prices, "prices"), settings.prices)
+    prices = Prices.parse(documents.content(settings.prices, "prices"), settings.prices)
     if settings.device == "GPU" and prices.gpu_hour is None:
         raise UserError("prices", "a file with gpu_hour for --device=GPU", "one without it")
     return prices
@@ -136,7 +137,7 @@ def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptio
         built = beam.Pipeline(options=beam_options)
     except ValueError as error:
         # An unknown runner, or an option that the runner needs and has not got.
-        raise FlagError(" ".join(str(error).split())) from error
+        raise FlagError(one_line(error)) from error
     facts = _facts(settings, beam_options, str(beam_options.view_as(StandardOptions).runner))
     pipeline.build(
         built, pipeline.Plan(settings, patterns, handler, True, facts, _prices(settings), hint)

@@ -1,14 +1,15 @@
-"""Reading metrics.json back: the documents that reports and comparisons are made from."""
+"""metrics.json, written and read back; pages; and other small files that a person names."""
 
 from typing import Any
 
 import orjson
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
 
-from runinference_metrics.errors import UserError
+from runinference_metrics.errors import RunFailed, UserError, first_line
 from runinference_metrics.metrics.document import SCHEMA_VERSION
 from runinference_metrics.redaction import without_secrets
-from runinference_metrics.running import checks
-from runinference_metrics.writing.shards import METRICS_FILE, in_folder
+from runinference_metrics.writing.folder import METRICS_FILE, in_folder, write_whole
 
 # Enough to tell a document of ours from any other JSON.
 _SECTIONS = ("run", "records", "runinference", "tokens", "stages", "faults", "derived")
@@ -32,7 +33,7 @@ def read(place: str, flag: str = "FOLDER") -> dict[str, Any]:
     path = path_of(place)
     takes = "an output folder with metrics.json"
     try:
-        document = orjson.loads(checks.content(path, flag))
+        document = orjson.loads(content(path, flag))
     except orjson.JSONDecodeError as error:
         raise UserError(flag, takes, f"{path!r}, which is no JSON ({error})") from error
     if not isinstance(document, dict) or any(name not in document for name in _SECTIONS):
@@ -42,3 +43,28 @@ def read(place: str, flag: str = "FOLDER") -> dict[str, Any]:
         raise UserError(flag, f"metrics of schema version {SCHEMA_VERSION}",
                         f"{path!r} of version {version}")  # fmt: skip
     return without_secrets(document)
+
+
+def write_metrics(folder: str, document: dict[str, Any]) -> None:
+    """Writes metrics.json, without the secrets of any parameter in it."""
+    written = orjson.dumps(without_secrets(document), option=orjson.OPT_INDENT_2) + b"\n"
+    write_whole(in_folder(folder, METRICS_FILE), written, "application/json")
+
+
+def write_page(path: str, page: str) -> None:
+    """Writes a page that a person asked for; raises RunFailed when it cannot be written."""
+    try:
+        write_whole(path, page.encode(), "text/html")
+    except Exception as error:
+        raise RunFailed(f"{path} cannot be written: {error}") from error
+
+
+def content(path: str, flag: str) -> bytes:
+    """The content of a small file, local or gs://; raises UserError when it cannot be read."""
+    try:
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+            return stream.read()
+    except Exception as error:
+        raise UserError(
+            flag, "a file that can be read", f"{path!r}: {first_line(error)}"
+        ) from error
