@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,10 +22,14 @@ from runinference_metrics.classifier.devices import (
 )
 from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.classifier.host_memory import keep_freed_memory
-from runinference_metrics.classifier.loading import load_config, load_network, load_tokenizer
+from runinference_metrics.classifier.loading import (
+    label_names,
+    load_config,
+    load_network,
+    load_tokenizer,
+)
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer, Tokens
-from runinference_metrics.errors import UserError
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.records.batching import micro_batches
 from runinference_metrics.records.classification import Classification
@@ -63,18 +66,6 @@ class ClassifierSpec:
 TEXTS_AT_ONCE_ON_A_GPU = 2048
 
 
-class Network(Protocol):
-    """A model that takes tokens."""
-
-    num_bytes: int
-
-    def padding(self, tokens: Tokens) -> int:
-        """Padding tokens that it computes for these texts."""
-
-    def __call__(self, tokens: Tokens) -> torch.Tensor:
-        """Logits, float32 of shape [texts, labels], on the device."""
-
-
 class Classifier:
     """A sequence classifier that is ready to work. One forward pass runs at a time.
 
@@ -103,10 +94,10 @@ class Classifier:
             digesting = beside.submit(lambda: folder.digest(folder.check_digests()))
             try:
                 config = load_config(folder)
-                self.label_names = _label_names(config, folder)
+                self.label_names = label_names(config, folder)
                 vocabulary = config.get_text_config().vocab_size
                 self._tokenizer = Tokenizer(load_tokenizer(folder, vocabulary), max_length)
-                self._network: Network = load_network(
+                self._network = load_network(
                     folder,
                     config,
                     self._tokenizer,
@@ -237,13 +228,6 @@ class _Started:
         in_order = np.empty_like(scores)
         in_order[self.tokenized.order] = scores
         return in_order
-
-
-def _label_names(config: Any, folder: ModelFolder) -> tuple[str, ...]:
-    names = tuple(config.id2label[index] for index in range(config.num_labels))
-    if len(set(names)) < len(names):
-        raise UserError("model", "distinct labels", f"{folder.path!r} with {names}")
-    return names
 
 
 def _winners(scores: np.ndarray) -> list[int | None]:

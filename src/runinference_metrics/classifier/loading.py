@@ -10,8 +10,8 @@ import transformers
 from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
-from runinference_metrics.classifier.encoder import PackedEncoder
 from runinference_metrics.classifier.families import Shapes, family_of
+from runinference_metrics.classifier.network import Network
 from runinference_metrics.classifier.padded_model import PaddedModel
 from runinference_metrics.classifier.tokens import Tokenizer
 from runinference_metrics.errors import UserError, first_line
@@ -33,6 +33,14 @@ def load_config(folder: ModelFolder) -> Any:
         raise _unloadable(folder, error) from error
 
 
+def label_names(config: Any, folder: ModelFolder) -> tuple[str, ...]:
+    """The labels of the model, in their order; raises UserError when two are the same."""
+    names = tuple(config.id2label[index] for index in range(config.num_labels))
+    if len(set(names)) < len(names):
+        raise UserError("model", "distinct labels", f"{folder.path!r} with {names}")
+    return names
+
+
 def load_network(
     folder: ModelFolder,
     config: Any,
@@ -40,7 +48,7 @@ def load_network(
     dtype: torch.dtype,
     device: str,
     int8: bool,
-) -> PackedEncoder | PaddedModel:
+) -> Network:
     """Loads the model, in the fastest form that there is for it.
 
     A model of BERT's family whose file holds exactly its weights is read from there: importing
