@@ -13,14 +13,15 @@ _HEAD = """\
 
 <!-- Written by `make docs` from src/; a change by hand is lost. -->
 
-This page is written by `make docs` from the program's own declarations. The same names are flags of
-`run` (`--device=GPU`), parameters of the template (`device=GPU`) and fields of the Cloud console's form.
+This page is written by `make docs` from the program's own declarations. The same names are flags
+of `run` (`--device=GPU`), parameters of the template (`device=GPU`) and fields of the Cloud
+console's form.
 """
 _AUTO = """\
 ## What auto is for the batch sizes
 
-A smallest batch that is given raises the largest one that is `auto`, and a largest one that is given
-lowers the smallest.
+A smallest batch that is given raises the largest one that is `auto`, and a largest one that is
+given lowers the smallest.
 """
 
 
