@@ -121,7 +121,7 @@ def _gcloud_faults(arguments: Sequence[str]) -> Iterator[str]:
             if not node.get("commands"):
                 break
             if word not in node["commands"]:
-                yield f"gcloud {' '.join(names)} has no command {word}"
+                yield f"{' '.join(['gcloud', *names])} has no command {word}"
                 return
             node = node["commands"][word]
             known |= set(node.get("flags", {}))
