@@ -220,10 +220,15 @@ def _docker_build_faults(arguments: Sequence[str]) -> Iterator[str]:
 
 def dry_run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """What make would do, a command a line."""
+    # The variables of a make that runs the tests are not this one's.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAKE") and name not in VARIABLES
+    }
     done = subprocess.run(
-        ["make", "--dry-run", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60,
-        # Those of the make that runs the tests are not this one's.
-        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        ["make", "--dry-run", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment,
     )  # fmt: skip
     done.stdout = re.sub(r"\s*\\\n\s*", " ", done.stdout)
     return done
