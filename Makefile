@@ -32,7 +32,7 @@ ACCELERATOR ?= nvidia-l4
 need = @test -n '$($(1))' || { echo "error: $(1) is missing: $(2). As in: make $@ $(1)=$(3)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-container lint bench profile demo-model metadata clean \
+.PHONY: help run test test-container lint bench profile demo-model metadata docs clean \
 	model image image-cpu run-image push template launch
 
 help: ## list the targets
@@ -78,6 +78,9 @@ demo-model: $(VENV)/ready ## train models/demo again: make demo-model DATA=folde
 metadata: $(VENV)/ready ## write metadata.json anew from the program's own parameters
 	$(BIN)/python -m runinference_metrics metadata > metadata.json.part
 	@mv metadata.json.part metadata.json
+
+docs: $(VENV)/ready ## write docs/ anew from the program's own tables
+	$(BIN)/python tools/write_docs.py
 
 model: $(VENV)/ready ## fetch MODEL_ID at MODEL_REVISION from the hub into the folder TO
 	$(call need,TO,the new folder for the model,models/sst2)

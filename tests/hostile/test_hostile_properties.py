@@ -21,7 +21,7 @@ from runinference_metrics.records.events import RowsRead
 from runinference_metrics.records.record import RecordBatch, Rejected
 
 FIELDS = RowFields("text", "id", ("*",))
-README = (ROOT / "README.md").read_text()
+INPUT_PAGE = (ROOT / "docs" / "input.md").read_text()
 MAX_BATCH_SIZE = 5
 # Small, so that small files meet them.
 LIMITS = {"row": 40, "text": 20, "batch": 60}
@@ -105,7 +105,7 @@ def test_every_row_is_a_record_a_dead_letter_or_blank(
         assert batch.row_bytes <= LIMITS["batch"]
         assert all(text.strip() and len(text.encode()) <= LIMITS["text"] for text in batch.texts)
     for letter in letters:
-        assert f"`{letter.reason}`" in README
+        assert f"`{letter.reason}`" in INPUT_PAGE
         assert json.loads(letter.json_line())["position"] == letter.position
         if letter.reason == "row_too_long":
             assert int(re.findall(r"has ([\d,]+) bytes", letter.detail)[0].replace(",", "")) > 40

@@ -1,0 +1,145 @@
+"""The documents hold together: links, the index, and what the program writes of them."""
+
+import importlib.util
+import os
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from markdown_it import MarkdownIt
+from pages_for_tests import GUIDES, KINDS, PAGES, link_faults, page, parse
+
+from conftest import ROOT
+from runinference_metrics import parameters_page
+from runinference_metrics.devices import AUTO_BATCH_TOKENS
+from runinference_metrics.parameters import PARAMETERS
+
+MOST_LINES = 150
+MOST_PICTURE_BYTES = 200_000
+WIDTH = 105
+
+
+def load_tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("write_docs", ROOT / "tools" / "write_docs.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+TOOL = load_tool()
+
+
+def test_the_readme_is_read_in_ten_minutes() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    assert link_faults(name, page(name)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[a](docs/nothing.md)", "docs/nothing.md: there is no such file"),
+        ("![a](docs/nothing.png)", "docs/nothing.png: there is no such file"),
+        ("[a](docs/limits.md#nothing)", "docs/limits.md#nothing: there is no such heading"),
+        ("# One\n[a](#two)", "#two: there is no such heading"),
+        ("[a](LICENSE#two)", "LICENSE#two: only a page has headings"),
+        ("[a](../x)", "../x leads out of the project"),
+        ("| a |\n| --- |\n| [b](c) |", "c: there is no such file"),
+    ],
+)
+def test_a_broken_link_is_found(text: str, fault: str) -> None:
+    assert link_faults("README.md", parse(text)) == [fault]
+
+
+def test_anchors_are_githubs() -> None:
+    found = parse("# A `b_c`: d, e-f!\n## Same\n## Same\n[x](#same-1)\n")
+    assert found.anchors == {"a-b_c-d-e-f", "same", "same-1"}
+    assert link_faults("README.md", found) == []
+
+
+def test_git_has_what_the_documents_show() -> None:
+    # A file that lies there and was never added would be missing for everybody else.
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("this is no clone")
+    tracked = set(done.stdout.splitlines())
+    for name in PAGES:
+        for target in page(name).targets:
+            file = ((ROOT / name).parent / target.partition("#")[0]).resolve()
+            if ":" not in target and file.is_file():
+                assert str(file.relative_to(ROOT)) in tracked, f"{name}: {target}"
+
+
+def test_the_readme_links_every_page() -> None:
+    linked = {target.partition("#")[0] for target in page("README.md").targets}
+    assert set(GUIDES) - {"README.md"} <= linked
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_every_block_says_what_it_is(name: str) -> None:
+    # A block without a kind would keep its commands from the tests.
+    assert {block.kind for block in page(name).blocks} <= KINDS
+    assert not [one.content for one in MarkdownIt("commonmark").parse((ROOT / name).read_text())
+                if one.type == "code_block"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_lines_are_short(name: str) -> None:
+    lines = (ROOT / name).read_text().splitlines()
+    assert [one for one in lines if len(one) > WIDTH and not one.startswith("|")] == []
+
+
+def test_the_picture_loads_quickly() -> None:
+    assert (ROOT / "docs" / "report.png").stat().st_size < MOST_PICTURE_BYTES
+
+
+@pytest.mark.parametrize("document", TOOL.DOCUMENTS, ids=[one.path for one in TOOL.DOCUMENTS])
+def test_what_a_command_writes_is_as_it_writes_it(document: TOOL.Document) -> None:
+    assert (ROOT / document.path).read_text() == document.text(), "run `make docs`"
+
+
+def test_every_parameter_is_on_its_page_in_its_own_words() -> None:
+    tokens = MarkdownIt("commonmark").parse(parameters_page.page())
+    plain = " ".join(
+        " ".join(child.content or " " for child in token.children or [])
+        for token in tokens if token.type == "inline"
+    )  # fmt: skip
+    words = " ".join(plain.split())
+    for one in PARAMETERS:
+        assert one.name in parse(parameters_page.page()).anchors
+        assert " ".join(one.help.split()) in words, one.name
+        assert f"Takes {one.takes}." in words, one.name
+    assert words.count("Only with device=GPU") == sum(bool(one.shown_with) for one in PARAMETERS)
+
+
+def test_a_part_of_a_document_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("x\n<!-- begin map -->\nold\n<!-- end map -->\ny\n")
+    document = TOOL.Document("a.md", lambda: "new\n", "map")
+    assert document.text(tmp_path) == "x\n<!-- begin map -->\nnew\n<!-- end map -->\ny\n"
+    for text in ("x\n", "<!-- end map -->\n<!-- begin map -->\n", "<!-- begin map -->\n"):
+        (tmp_path / "a.md").write_text(text)
+        with pytest.raises(ValueError, match=r"a\.md needs the lines"):
+            document.text(tmp_path)
+
+
+def test_token_budgets_are_those_of_the_program() -> None:
+    text = " ".join((ROOT / "docs" / "workers.md").read_text().split())
+    cpu, int8 = AUTO_BATCH_TOKENS["CPU", "float32"], AUTO_BATCH_TOKENS["CPU", "int8"]
+    assert (
+        f"{cpu:,} ({int8:,} with int8), and on a GPU {AUTO_BATCH_TOKENS['GPU', 'float16']:,}"
+        in text
+    )
+
+
+def test_nothing_names_a_place_of_one_machine() -> None:
+    home = os.path.expanduser("~")
+    for name in PAGES:
+        text = (ROOT / name).read_text()
+        assert str(ROOT) not in text
+        assert f"{home}/" not in text
