@@ -256,9 +256,9 @@ def test_a_newer_python_that_needs_more_is_named(need: str, message: str) -> Non
 
 
 def test_locks_are_sorted_by_name_whatever_the_case() -> None:
-    packages = [lock.Package(name, "1", ()) for name in ("b-c", "A", "b")]
+    packages = [lock.Package(name, "1", ()) for name in ("B-c", "a", "b")]
     text = lock.lock_text("requirements-dev.txt", packages)
-    assert text.endswith("-r requirements.txt\nA==1\nb==1\nb-c==1\n")
+    assert text.endswith("-r requirements.txt\na==1\nb==1\nB-c==1\n")
     assert lock.read_lock(text) == {"a": "1", "b": "1", "b-c": "1"}
 
 
