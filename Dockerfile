@@ -3,8 +3,9 @@
 #   make image IMAGE=…        with CUDA, for CPU and GPU workers
 #   make image-cpu IMAGE=…    without CUDA, much smaller, for CPU workers
 #
-# Written for BuildKit and podman alike. container/check_image.py fails the build when the versions
-# below disagree with each other, or with what was installed.
+# Written for BuildKit and podman alike. `make lock` writes Python's and Beam's version below from
+# pyproject.toml. container/check_image.py fails the build when they disagree with each other, or
+# with what was installed.
 ARG BASE_IMAGE=nvidia/cuda:13.0.2-base-ubuntu24.04
 ARG PYTHON_VERSION=3.12
 ARG BEAM_VERSION=2.77.0

@@ -1,5 +1,6 @@
 # Everything a user needs; `make help` lists it.
 PYTHON ?= python3
+LOWEST_PYTHON := $(shell sed -n 's/^requires-python = ">=\(.*\)"/\1/p' pyproject.toml)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -32,7 +33,7 @@ ACCELERATOR ?= nvidia-l4
 need = @test -n '$($(1))' || { echo "error: $(1) is missing: $(2). As in: make $@ $(1)=$(3)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-container lint bench profile demo-model metadata docs clean \
+.PHONY: help run test test-container check lint bench profile demo-model metadata docs lock clean \
 	model image image-cpu run-image push template launch
 
 help: ## list the targets
@@ -81,6 +82,9 @@ metadata: $(VENV)/ready ## write metadata.json anew from the program's own param
 
 docs: $(VENV)/ready ## write docs/ anew from the program's own tables
 	$(BIN)/python tools/write_docs.py
+
+lock: $(VENV)/ready-dev ## write requirements*.txt anew from pyproject.toml; UPGRADE=1 takes the newest
+	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade)
 
 model: $(VENV)/ready ## fetch MODEL_ID at MODEL_REVISION from the hub into the folder TO
 	$(call need,TO,the new folder for the model,models/sst2)
@@ -136,7 +140,7 @@ build/peers/ready: bench/requirements.txt | $(VENV)/ready
 
 $(VENV)/python-ok:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; \
-		sys.exit(None if v >= (3, 11) else f"Python 3.11 or newer is needed; $(PYTHON) is {v.major}.{v.minor}. Set PYTHON=…")'
+		sys.exit(None if v >= tuple(map(int, "$(LOWEST_PYTHON)".split("."))) else f"Python $(LOWEST_PYTHON) or newer is needed; $(PYTHON) is {v.major}.{v.minor}. Set PYTHON=…")'
 	@echo "Making the environment in $(VENV) (once; some minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@

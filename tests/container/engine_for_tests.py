@@ -1,5 +1,6 @@
 """The real Dockerfile, built by podman against stand-ins for the images that it starts from."""
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ STANDINS = Path(__file__).parent / "standins"
 STORE = ROOT / "build" / "containers"
 NEEDED = ("podman", "runc", "mmdebstrap")
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-BEAM_VERSION = "2.77.0"
+BEAM_VERSION = importlib.metadata.version("apache-beam")
 SHORT = PYTHON_VERSION.replace(".", "")
 BASE = f"localhost/standin/base:python{PYTHON_VERSION}"
 SDK = f"localhost/standin/beam_python{PYTHON_VERSION}_sdk:{BEAM_VERSION}"

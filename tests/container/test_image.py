@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from engine_for_tests import (
+    BEAM_VERSION,
     IMAGE,
     LAUNCHER,
     PYTHON_VERSION,
@@ -250,7 +251,10 @@ exec {" ".join(engine.command)} "$command" "$@"
 @pytest.mark.parametrize(
     ("argument", "fault"),
     [
-        ("BEAM_VERSION=2.76.0", "BEAM_VERSION is 2.76.0, requirements.txt installed 2.77.0"),
+        (
+            "BEAM_VERSION=2.76.0",
+            f"BEAM_VERSION is 2.76.0, requirements.txt installed {BEAM_VERSION}",
+        ),
         (
             "PYTHON_VERSION=3.9",
             f"PYTHON_VERSION is 3.9, the base image's Python is {PYTHON_VERSION}",
@@ -261,7 +265,7 @@ exec {" ".join(engine.command)} "$command" "$@"
             "LAUNCHER_IMAGE is :latest, expected a tag that stays what it is",
         ),
         (
-            f"BEAM_SDK_IMAGE={SDK.replace('2.77.0', '2.70.0')}",
+            f"BEAM_SDK_IMAGE={SDK.replace(BEAM_VERSION, '2.70.0')}",
             f"BEAM_SDK_IMAGE is for Python {PYTHON_VERSION} and Beam 2.70.0",
         ),
     ],

@@ -28,7 +28,7 @@ from tools_for_tests import (
 )
 
 from conftest import DEMO_MODEL, ROOT
-from runinference_metrics.parameters import PARAMETERS
+from runinference_metrics.options.parameters import PARAMETERS
 
 ALL = [command for name in GUIDES for command in commands(name)]
 # What cannot run here at all, by its first words, and why. Its flags and parameters are looked at

@@ -11,9 +11,9 @@ from markdown_it import MarkdownIt
 from pages_for_tests import GUIDES, KINDS, PAGES, link_faults, page, parse
 
 from conftest import ROOT
-from runinference_metrics import parameters_page
-from runinference_metrics.devices import AUTO_BATCH_TOKENS
-from runinference_metrics.parameters import PARAMETERS
+from runinference_metrics.options import page
+from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
+from runinference_metrics.options.parameters import PARAMETERS
 
 MOST_LINES = 150
 MOST_PICTURE_BYTES = 200_000
@@ -105,14 +105,14 @@ def test_what_a_command_writes_is_as_it_writes_it(document: TOOL.Document) -> No
 
 
 def test_every_parameter_is_on_its_page_in_its_own_words() -> None:
-    tokens = MarkdownIt("commonmark").parse(parameters_page.page())
+    tokens = MarkdownIt("commonmark").parse(page.page())
     plain = " ".join(
         " ".join(child.content or " " for child in token.children or [])
         for token in tokens if token.type == "inline"
     )  # fmt: skip
     words = " ".join(plain.split())
     for one in PARAMETERS:
-        assert one.name in parse(parameters_page.page()).anchors
+        assert one.name in parse(page.page()).anchors
         assert " ".join(one.help.split()) in words, one.name
         assert f"Takes {one.takes}." in words, one.name
     assert words.count("Only with device=GPU") == sum(bool(one.shown_with) for one in PARAMETERS)

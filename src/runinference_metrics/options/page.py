@@ -3,8 +3,9 @@
 import re
 import textwrap
 
-from runinference_metrics.options import AUTO_BATCH_SIZES
-from runinference_metrics.parameters import PARAMETERS, Parameter
+from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
+from runinference_metrics.options.parameter import Parameter
+from runinference_metrics.options.parameters import PARAMETERS
 
 # The width of all pages.
 _WIDTH = 105

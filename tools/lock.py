@@ -1,0 +1,333 @@
+"""Writes requirements.txt and requirements-dev.txt, and the versions that other files repeat.
+
+    make lock              keeps what is locked as far as it still satisfies the lists
+    make lock UPGRADE=1    takes the newest
+
+A person edits pyproject.toml alone: `[project] dependencies` is what runs in the image,
+`[dependency-groups] dev` what tests and checks need besides. pip finds the versions, for both lists
+at once, with the lowest supported Python: what only that needs must be locked too.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+RUNTIME, DEV = "requirements.txt", "requirements-dev.txt"
+HEADERS = {
+    RUNTIME: """\
+# Written by `make lock`; edit pyproject.toml instead.
+# What runs in the image, locked. On Linux torch brings its own exactly pinned CUDA packages;
+# they are not listed, so that the same file serves a CPU-only build of torch.
+""",
+    DEV: """\
+# Written by `make lock`; edit pyproject.toml instead.
+# What tests and checks need besides.
+-r requirements.txt
+""",
+}
+# The one package whose needs depend on which build of it pip finds: with CUDA it asks for more.
+# PyTorch marks these with the system, `; platform_system == "Linux"`, and nothing else.
+BUILT_FOR_SYSTEMS = "torch"
+
+
+@dataclass(frozen=True)
+class Project:
+    """What pyproject.toml asks for.
+
+    Args:
+        runtime: the list of what runs in the image.
+        dev: the list of what tests and checks need besides.
+        pythons: the minor versions of Python 3 from the lowest supported to the image's.
+    """
+
+    runtime: tuple[Requirement, ...]
+    dev: tuple[Requirement, ...]
+    pythons: range
+
+    @property
+    def beam(self) -> str:
+        """Beam's version, which the list pins."""
+        (beam,) = (one for one in self.runtime if one.name == "apache-beam")
+        (pin,) = beam.specifier
+        return pin.version
+
+    @property
+    def python(self) -> str:
+        """Python's version in the image."""
+        return f"3.{self.pythons[-1]}"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that pip chose.
+
+    Args:
+        name: as the package itself spells it.
+        version: without the build's own part, such as torch's `+cpu`.
+        needs: all that it can ask for, whatever the system and the extras.
+    """
+
+    name: str
+    version: str
+    needs: tuple[Requirement, ...]
+
+
+Packages = dict[str, Package]
+
+
+class LockError(Exception):
+    """Why there is no new lock, in a sentence."""
+
+
+def read_project(text: str) -> Project:
+    """Reads pyproject.toml.
+
+    Raises:
+        LockError: it asks for something that cannot be locked.
+    """
+    try:
+        content = tomllib.loads(text)
+        lowest = minor(content["project"]["requires-python"], ">=3.")
+        image = minor(content["tool"]["runinference-metrics"]["image-python"], "3.")
+        project = Project(
+            tuple(map(Requirement, content["project"]["dependencies"])),
+            tuple(map(Requirement, content["dependency-groups"]["dev"])),
+            range(lowest, image + 1),
+        )
+    except (KeyError, ValueError) as error:
+        raise LockError(f"pyproject.toml does not have what is needed: {error}") from error
+    if not project.pythons:
+        raise LockError(f"pyproject.toml's image-python 3.{image} is below requires-python")
+    if not re.search(r"^ *\"apache-beam\[gcp\]==[\w.]+\",$", text, re.MULTILINE):
+        raise LockError("pyproject.toml does not pin apache-beam[gcp] with ==")
+    return project
+
+
+def minor(version: str, before: str) -> int:
+    """The number of a version of Python 3 that follows `before`."""
+    if not version.startswith(before):
+        raise ValueError(f"{version!r} does not begin with {before}")
+    return int(version.removeprefix(before))
+
+
+def read_report(report: dict[str, Any]) -> Packages:
+    """The packages in a report of pip's, by canonical name."""
+    found: Packages = {}
+    for item in report["install"]:
+        metadata = item["metadata"]
+        needs = tuple(map(Requirement, metadata.get("requires_dist", ())))
+        found[canonicalize_name(metadata["name"])] = Package(
+            metadata["name"], Version(metadata["version"]).public, needs
+        )
+    return found
+
+
+def read_lock(text: str) -> dict[str, str]:
+    """The locked versions by canonical name."""
+    pins = re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def asked(lists: Iterable[Requirement], packages: Packages, python: int) -> Iterator[Requirement]:
+    """Every requirement that counts on Python 3.`python`, from the lists on, without CUDA's."""
+    system: dict[str, Any] = {
+        **default_environment(),
+        "python_version": f"3.{python}",
+        "python_full_version": f"3.{python}.{sys.version_info.micro}",
+    }
+    seen = set()
+    waiting = list(lists)
+    while waiting:
+        one = waiting.pop()
+        yield one
+        name = canonicalize_name(one.name)
+        for extra in {"", *one.extras}:
+            if name not in packages or (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            waiting += [
+                need
+                for need in packages[name].needs
+                if (need.marker is None or need.marker.evaluate({**system, "extra": extra}))
+                and not (name == BUILT_FOR_SYSTEMS and "platform_system" in str(need.marker))
+            ]
+
+
+def locked(project: Project, packages: Packages) -> tuple[Packages, Packages]:
+    """The packages of both files.
+
+    Raises:
+        LockError: a newer supported Python needs something else than the lowest.
+    """
+    for python in project.pythons:
+        for one in asked((*project.runtime, *project.dev), packages, python):
+            found = packages.get(canonicalize_name(one.name))
+            if found is None or not one.specifier.contains(found.version, prereleases=True):
+                chosen = f"takes version {found.version}" if found else "does without it"
+                raise LockError(
+                    f"Python 3.{python} needs {one}, but Python 3.{project.pythons[0]} {chosen}. "
+                    f"Put {one.name} into a list of pyproject.toml, so that it serves both"
+                )
+
+    def names(lists: Iterable[Requirement]) -> set[str]:
+        return {
+            canonicalize_name(one.name)
+            for python in project.pythons
+            for one in asked(lists, packages, python)
+        }
+
+    runtime = names(project.runtime)
+    return (
+        {name: packages[name] for name in runtime},
+        {name: packages[name] for name in names(project.dev) - runtime},
+    )
+
+
+def lock_text(file: str, packages: Iterable[Package]) -> str:
+    """The content of a lock file."""
+    ordered = sorted(packages, key=lambda one: one.name.lower())
+    return HEADERS[file] + "".join(f"{one.name}=={one.version}\n" for one in ordered)
+
+
+def repeated_versions(project: Project) -> dict[str, list[tuple[str, str]]]:
+    """Where else Beam's and the image's Python's version stand: what surrounds it, and it."""
+    short = project.python.replace(".", "")
+    return {
+        "Dockerfile": [
+            (r"(?m)^(ARG PYTHON_VERSION=)[\d.]+()$", project.python),
+            (r"(?m)^(ARG BEAM_VERSION=)[\w.]+()$", project.beam),
+            (r"(?m)^(ARG LAUNCHER_IMAGE=.*/python)\d+(-template-launcher-base:)", short),
+        ],
+        "cloudbuild.yaml": [(r"(?m)^( +name: python:)[\d.]+(-\w+)$", project.python)],
+    }
+
+
+def with_versions(file: str, text: str, project: Project) -> str:
+    """The text of a file with the versions that pyproject.toml asks for.
+
+    Raises:
+        LockError: the file has no place for one of them, or several.
+    """
+    for pattern, version in repeated_versions(project)[file]:
+        text, count = re.subn(pattern, rf"\g<1>{version}\g<2>", text)
+        if count != 1:
+            raise LockError(f"{file} has {count} lines like {pattern}, expected one")
+    return text
+
+
+def resolve(lists: Iterable[Requirement], pins: dict[str, str]) -> Packages:
+    """Has pip choose versions for the lists, those of `pins` where there are some.
+
+    Raises:
+        LockError: pip finds none.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder, "constraints.txt")
+        constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()))
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet",
+             "--disable-pip-version-check", "--report=-", f"--constraint={constraints}",
+             *map(str, lists)],
+            capture_output=True, text=True,
+        )  # fmt: skip
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        raise LockError((errors or ["pip failed"])[0].removeprefix("ERROR: "))
+    return read_report(json.loads(done.stdout))
+
+
+def fitting(pins: dict[str, str], requirements: Iterable[Requirement]) -> dict[str, str]:
+    """The pins that no requirement speaks against."""
+    requirements = list(requirements)
+    return {
+        name: version
+        for name, version in pins.items()
+        if all(
+            one.specifier.contains(version, prereleases=True)
+            for one in requirements
+            if canonicalize_name(one.name) == name
+        )
+    }
+
+
+def choose(project: Project, pins: dict[str, str]) -> Packages:
+    """Versions for the project's lists: those of `pins` as far as they still satisfy them."""
+    lists = (*project.runtime, *project.dev)
+    kept = fitting(pins, lists)
+    try:
+        return resolve(lists, kept)
+    except LockError:
+        if not pins:
+            raise
+    # A list asks for something that does not go with all that is locked. What the newest versions
+    # ask for says which locked ones are too old.
+    newest = resolve(lists, {})
+    return resolve(lists, fitting(kept, asked(lists, newest, project.pythons[0])))
+
+
+def renewed(root: Path, upgrade: bool) -> dict[str, str]:
+    """The new content of every file that `make lock` writes."""
+    project = read_project((root / "pyproject.toml").read_text())
+    wanted = f"linux with Python 3.{project.pythons[0]}"
+    running = "{} with Python {}.{}".format(sys.platform, *sys.version_info)
+    if running != wanted:
+        lowest = f"3.{project.pythons[0]}"
+        raise LockError(
+            f"it is made on {wanted}, the lowest that is supported; this is {running}. "
+            f"As in: make lock PYTHON=python{lowest} VENV=build/venv-{lowest}"
+        )
+    texts = {
+        file: with_versions(file, (root / file).read_text(), project)
+        for file in repeated_versions(project)
+    }
+    files = [root / file for file in HEADERS if (root / file).exists()]
+    present = read_lock("\n".join(file.read_text() for file in files))
+    runtime, dev = locked(project, choose(project, {} if upgrade else present))
+    texts[RUNTIME] = lock_text(RUNTIME, runtime.values())
+    texts[DEV] = lock_text(DEV, dev.values())
+    return texts
+
+
+def write_changed(root: Path, texts: dict[str, str]) -> list[str]:
+    """Writes the files that differ, each whole or not at all; returns their names."""
+    changed = [
+        file
+        for file, text in texts.items()
+        if not (root / file).exists() or (root / file).read_text() != text
+    ]
+    for file in changed:
+        (root / f"{file}.part").write_text(texts[file])
+    for file in changed:
+        os.replace(root / f"{file}.part", root / file)
+    return changed
+
+
+def main() -> None:
+    """Writes the lock of the project in the working directory."""
+    parser = argparse.ArgumentParser(description="Writes the lock anew; see `make lock`.")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    given = parser.parse_args()
+    root = Path.cwd()
+    try:
+        changed = write_changed(root, renewed(root, given.upgrade))
+    except (LockError, OSError) as error:
+        sys.exit(f"error: no new lock: {error}")
+    print("\n".join(f"{file} is written anew" for file in changed) or "Nothing has changed")
+
+
+if __name__ == "__main__":
+    main()
