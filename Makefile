@@ -57,6 +57,10 @@ test-container: $(VENV)/ready-dev ## build the image with podman against stand-i
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends podman runc mmdebstrap > /dev/null; fi
 	$(BIN)/python -m pytest tests/container --timeout=1500
 
+# The inner loop: what does not start the program, a container or a browser.
+check: $(VENV)/ready-dev lint ## in a minute and a half: ruff, mypy, and the quick tests
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m 'not starts'
+
 lint: $(VENV)/ready-dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
@@ -32,10 +33,36 @@ else:
     settings.load_profile("project")
 
 ROOT = Path(__file__).parent.parent
+# What a test that asks for one of these starts: the program, or a browser.
+STARTING_FIXTURES = {"program", "browser"}
 DEMO_MODEL = ROOT / "models" / "demo"
 WORDS = (
     "good bad film the a is was not very , . ! fine dull great poor story acting i it".split()  # noqa: SIM905
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if STARTING_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.starts)
+
+
+@pytest.fixture(autouse=True)
+def _starts_only_what_is_marked(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Holds the marker `starts` true: by it `make check` leaves out what takes long."""
+    if request.node.get_closest_marker("starts"):
+        return
+    start = subprocess.Popen.__init__
+
+    def checked(self: Any, command: Any, *rest: Any, **named: Any) -> None:
+        program = command if isinstance(command, str) else str(command[0])
+        if "python" in program:
+            pytest.fail(f"starts {program}: mark the test with pytest.mark.starts")
+        start(self, command, *rest, **named)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", checked)
 
 
 def write_tokenizer(folder: Path, type_ids: bool) -> int:
@@ -108,6 +135,20 @@ def make_model(folder: Path, architecture: str, **config: Any) -> Path:
                 parameter.mul_(8)
     model.save_pretrained(folder)
     return folder
+
+
+def two_shards(folder: Path) -> None:
+    """Cuts a model's weights in two files with an index, as transformers writes large ones."""
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(tensors)
+    parts = {"model-00001-of-00002.safetensors": names[:5],
+             "model-00002-of-00002.safetensors": names[5:]}  # fmt: skip
+    for file, part in parts.items():
+        save_file({name: tensors[name] for name in part}, folder / file, metadata={"format": "pt"})
+    weight_map = {name: file for file, part in parts.items() for name in part}
+    index = {"metadata": {}, "weight_map": weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
 """Documents as a run leaves them, made from batches that a test describes."""
 
+import json
 import random
+from importlib.resources import files
 from typing import Any
+
+from jsonschema import Draft202012Validator
 
 from runinference_metrics.metrics.document import document_of
 from runinference_metrics.metrics.prices import Prices
@@ -18,6 +22,17 @@ PARAMETERS = {
     "precision": "auto", "text_field": "text", "id_field": "", "keep_fields": [],
     "max_failure_rate": 0.05, "inference_timeout_secs": 0, "prices": "", "overwrite": False,
 }  # fmt: skip
+
+
+SCHEMA = json.loads((files("runinference_metrics.metrics") / "metrics.schema.json").read_text())
+
+
+def schema_faults(document: dict[str, Any]) -> list[str]:
+    """Where a document is not as the JSON Schema of metrics.json says."""
+    validator = Draft202012Validator(SCHEMA)
+    # As a reader would see it: written and read back.
+    found = validator.iter_errors(json.loads(json.dumps(document)))
+    return [f"{'/'.join(map(str, one.path))}: {one.message}" for one in found]
 
 
 def make_effective(**changes: Any) -> Effective:

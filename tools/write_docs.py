@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runinference_metrics.options import page
+from runinference_metrics.options import parameters_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,7 +45,7 @@ class Document:
         return f"{before}{begin}{content.rstrip()}\n{end}{after}"
 
 
-DOCUMENTS = (Document("docs/parameters.md", page.page),)
+DOCUMENTS = (Document("docs/parameters.md", parameters_page.page),)
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from runinference_metrics.__main__ import main
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.inference.handler import ClassifierHandler
 
+pytestmark = pytest.mark.starts
+
 ROWS = 3_000
 
 

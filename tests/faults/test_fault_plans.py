@@ -18,6 +18,8 @@ from fakes_for_tests import FaultPlan
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.inference.handler import ClassifierHandler
 
+pytestmark = pytest.mark.starts
+
 EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "6"))
 # The tests fail many rows on purpose, in several batches.
 ARGUMENTS = ("--max_failure_rate=1", "--max_batch_size=60", "--min_batch_size=1")

@@ -18,6 +18,8 @@ from runs import read
 
 from conftest import ROOT
 
+pytestmark = pytest.mark.starts
+
 ROWS = 6_000
 
 

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from files_for_tests import COMPRESS
 
 from conftest import ROOT
+
+pytestmark = pytest.mark.starts
 
 # Reads files; prints for each how many rows there were and how many were dead letters for their
 # length; at last, by how many MiB the process's peak memory grew.

@@ -104,6 +104,7 @@ def test_files_that_may_not_grow(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.starts
 def test_files_that_may_not_grow_in_worker_processes(
     tmp_path: Path, source: Path, distilbert: Path
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_full_disk(
     assert list((small_disk / "out").iterdir()) == []
 
 
+@pytest.mark.starts
 def test_a_folder_that_refuses(tmp_path: Path, source: Path, distilbert: Path) -> None:
     arguments = (f"--input={source}", f"--output={tmp_path}/out", f"--model={distilbert}")
     done = start(REFUSE_LATER, *arguments, limit=ordinary_user)
@@ -187,6 +189,7 @@ def refusing_bucket() -> Iterator[str]:
     server.shutdown()
 
 
+@pytest.mark.starts
 def test_a_bucket_that_refuses(source: Path, distilbert: Path, refusing_bucket: str) -> None:
     done = start(
         WITHOUT_CREDENTIALS, f"--input={source}", "--output=gs://results/run",
@@ -214,6 +217,7 @@ def test_what_ended_the_run_is_shown_when_nothing_can_be_deleted_either(
         fail()
 
 
+@pytest.mark.starts
 def test_a_killed_run_leaves_nothing_to_the_next(
     tmp_path: Path, distilbert: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

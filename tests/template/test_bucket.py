@@ -16,6 +16,8 @@ import pytest
 
 from conftest import ROOT
 
+pytestmark = pytest.mark.starts
+
 # What the launcher leaves to the workers: the program has built the pipeline and is gone. No code
 # runs after the pipeline's own last step.
 NOBODY_WAITS = """

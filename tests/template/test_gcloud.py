@@ -20,9 +20,12 @@ from conftest import ROOT
 from runinference_metrics.options import metadata
 from runinference_metrics.options.accelerators import ACCELERATORS
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("gcloud") is None, reason="gcloud, the Google Cloud CLI, is not installed"
-)
+pytestmark = [
+    pytest.mark.starts,
+    pytest.mark.skipif(
+        shutil.which("gcloud") is None, reason="gcloud, the Google Cloud CLI, is not installed"
+    ),
+]
 IMAGE = "us-docker.pkg.dev/p/r/text:abc"
 TEMPLATE = "gs://results/template.json"
 

@@ -14,6 +14,8 @@ from test_bucket import bucket  # noqa: F401
 
 from conftest import DEMO_MODEL, ROOT
 
+pytestmark = pytest.mark.starts
+
 # As the launcher runs src/main.py, with Beam's search for credentials switched off.
 LAUNCH = """
 import runpy, sys

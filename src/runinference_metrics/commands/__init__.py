@@ -1,1 +1,1 @@
-"""."""
+"""A module a command, named as it is called; `recount` is verify's."""

@@ -1,1 +1,4 @@
-"""."""
+"""From `device` to Dataflow's worker settings; a job and its metrics by its id."""
+
+# The doors: other rooms use these modules and no others; tools/rooms.py holds it.
+__all__ = ["job", "workers"]

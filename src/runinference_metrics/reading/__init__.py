@@ -1,1 +1,6 @@
-"""."""
+"""Files to records: format, compression, ranges of big files, and a module a format
+(text, JSON lines, CSV); what gives no record is rejected with its reason.
+"""
+
+# The doors: other rooms use these modules and no others; tools/rooms.py holds it.
+__all__ = ["fields", "files", "limits", "lines", "transform"]

@@ -22,10 +22,11 @@ def short(value: float | None) -> str:
     """A number in at most seven characters: 1234567890 as 1.23 G."""
     if value is None:
         return "-"
-    for unit, size in (("G", 1e9), ("M", 1e6)):
-        if abs(value) >= size:
+    # From where on the smaller unit would round up to a thousand of its own.
+    for unit, size, smallest in (("G", 1e9, 999.95e6), ("M", 1e6, 999_999.5)):
+        if abs(value) >= smallest:
             scaled = value / size
-            return f"{scaled:,.2f} {unit}" if scaled < 100 else f"{scaled:,.1f} {unit}"
+            return f"{scaled:,.2f} {unit}" if abs(scaled) < 99.995 else f"{scaled:,.1f} {unit}"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.1f}"
 
 

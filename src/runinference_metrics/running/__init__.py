@@ -1,1 +1,6 @@
-"""."""
+"""One run from checked parameters to its end: what must be true before, the runner on this
+machine, interruptions, and failures in one line.
+"""
+
+# The doors: other rooms use these modules and no others; tools/rooms.py holds it.
+__all__ = ["run"]

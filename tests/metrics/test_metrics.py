@@ -2,7 +2,6 @@
 
 import json
 import random
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,17 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from jsonschema import Draft202012Validator
 
 from conftest import WORDS, Program
-from documents_for_tests import PRICES, make_document
+from documents_for_tests import PRICES, SCHEMA, make_document, schema_faults
 from runinference_metrics import pipeline
 from runinference_metrics.inference.handler import ClassifierHandler, spec_of
 from runinference_metrics.metrics.beam_metrics import BeamMetrics
 from runinference_metrics.options import command_line
 from runinference_metrics.records import names
 
-SCHEMA = json.loads((files("runinference_metrics.metrics") / "metrics.schema.json").read_text())
-
-
-def faults(document: dict[str, Any]) -> list[str]:
-    validator = Draft202012Validator(SCHEMA)
-    # As a reader would see it: written and read back.
-    found = validator.iter_errors(json.loads(json.dumps(document)))
-    return [f"{'/'.join(map(str, one.path))}: {one.message}" for one in found]
-
 
 def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert faults({"schema_version": 1})
+    assert schema_faults({"schema_version": 1})
 
 
 @pytest.mark.parametrize(
@@ -46,7 +36,7 @@ def test_the_schema_is_a_schema() -> None:
     ids=["nothing", "all dead", "one batch", "many"],
 )
 def test_documents_are_as_the_schema_says(document: dict[str, Any]) -> None:
-    assert faults(document) == []
+    assert schema_faults(document) == []
 
 
 def test_what_a_run_writes_is_as_the_schema_says(program: Program, tmp_path: Path) -> None:
@@ -55,7 +45,7 @@ def test_what_a_run_writes_is_as_the_schema_says(program: Program, tmp_path: Pat
                       "memory_gb_hour: 0\n")  # fmt: skip
     ran = program("--input=samples/", f"--prices={prices}")
     assert ran.code == 0, ran.err
-    assert faults(ran.metrics) == []
+    assert schema_faults(ran.metrics) == []
     run, used = ran.metrics["run"], ran.metrics["resources"]
     assert run["input"]["files"] == 5
     assert run["input"]["bytes"] == sum(path.stat().st_size for path in Path("samples").iterdir())
@@ -78,6 +68,7 @@ def _cpus() -> int:
     return os.cpu_count() or 1
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize("mode", ["in_memory", "multi_threading", "multi_processing"])
 def test_the_summary_agrees_with_beams_own_metrics(
     tmp_path: Path, distilbert: Path, mode: str
@@ -106,7 +97,7 @@ def test_the_summary_agrees_with_beams_own_metrics(
     result.wait_until_finish()
     beams = BeamMetrics.of_result(result)
     ours = json.loads((out / "metrics.json").read_text())
-    assert faults(ours) == []
+    assert schema_faults(ours) == []
     assert ours["runinference"][names.NUM_INFERENCES] == 6 * 50 + 15 + 1
     for name in (names.NUM_INFERENCES, names.FAILED_BATCHES):
         assert ours["runinference"][name] == beams.counter(names.BEAM_NAMESPACE, name)

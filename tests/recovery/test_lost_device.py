@@ -18,7 +18,7 @@ from runinference_metrics.running import run as program
 # Python's thread ends with an exception alone; the process must end with the thread.
 WORKER = """
 import logging, sys, threading, time
-sys.path.append("tests")
+sys.path += ["tests", "tests/recovery"]
 from fakes_for_tests import FakeHandler, FaultPlan
 from test_lost_device import BATCH
 
@@ -41,6 +41,7 @@ time.sleep(60)
 BATCH = RecordBatch.of([Record("a good film", "f.txt", 1)])
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize(("at", "loaded"), [(1, ""), (2, "loaded\n")])
 def test_the_process_ends_and_says_why(at: int, loaded: str) -> None:
     code = WORKER.format(at=at, waits="")
@@ -56,6 +57,7 @@ def test_the_process_ends_and_says_why(at: int, loaded: str) -> None:
     assert said in done.stderr
 
 
+@pytest.mark.starts
 def test_a_service_that_takes_no_logs_does_not_keep_the_process() -> None:
     code = WORKER.format(at=1, waits="time.sleep(60)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, timeout=50)

@@ -18,6 +18,7 @@ from runinference_metrics.records.measured import GpuSample
 from runinference_metrics.records.startup import Startup
 
 
+@pytest.mark.starts
 def test_a_process_knows_its_age() -> None:
     script = (
         "import time; time.sleep(0.3)\n"

@@ -1,12 +1,11 @@
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+import train_demo_model as tool
 from conftest import DEMO_MODEL, ROOT
 from runinference_metrics.classifier.classifier import ClassifierSpec
 
@@ -16,17 +15,6 @@ SENTENCES = {
     "The acting was terrible.": "NEGATIVE",
     "A dull and boring waste of time.": "NEGATIVE",
 }
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tool", ROOT / "tools" / "train_demo_model.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["tool"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -40,7 +28,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_both_layouts_are_read(tool: ModuleType, data: Path) -> None:
+def test_both_layouts_are_read(data: Path) -> None:
     train = tool.read_examples(data / "train_phrases.tsv", label_column=0, header=True)
     assert len(train) == 60
     assert train[1] == tool.Example("phrase number 1 of the film", 1)
@@ -49,7 +37,7 @@ def test_both_layouts_are_read(tool: ModuleType, data: Path) -> None:
 
 
 def test_a_malformed_row_names_the_file_and_the_line(
-    tool: ModuleType, data: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (data / "dev.tsv").open("a") as stream:
         stream.write("no label here\n")
@@ -60,7 +48,7 @@ def test_a_malformed_row_names_the_file_and_the_line(
     assert "train_phrases.tsv is missing" in capsys.readouterr().err
 
 
-def test_words_are_joined_as_people_write_them(tool: ModuleType) -> None:
+def test_words_are_joined_as_people_write_them() -> None:
     assert tool.rejoin("it 's a film , and i do n't like it .") == (
         "it's a film, and i don't like it."
     )
@@ -87,6 +75,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.starts
 def test_two_runs_give_the_same_model() -> None:
     command = [sys.executable, "-c", TRAIN_A_TINY_MODEL, str(ROOT / "tools/train_demo_model.py")]
     outputs = [
@@ -97,7 +86,7 @@ def test_two_runs_give_the_same_model() -> None:
 
 
 def test_a_model_below_the_bar_is_not_written(
-    tool: ModuleType, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "models" / "demo"
     output.mkdir(parents=True)
@@ -123,7 +112,7 @@ def test_the_model_that_is_shipped() -> None:
 @pytest.mark.skipif(
     "SST2_FOLDER" not in os.environ, reason="SST2_FOLDER (the folder with dev.tsv) is not set"
 )
-def test_the_accuracy_that_the_model_card_states(tool: ModuleType) -> None:
+def test_the_accuracy_that_the_model_card_states() -> None:
     dev = tool.read_examples(Path(os.environ["SST2_FOLDER"]) / "dev.tsv", 1, header=False)
     reached = tool.accuracy(DEMO_MODEL, dev)
     assert reached >= 0.80

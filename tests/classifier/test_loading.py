@@ -14,12 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
-from conftest import DEMO_MODEL, ROOT, make_model
+from conftest import DEMO_MODEL, ROOT, make_model, two_shards
 from runinference_metrics.classifier import families, loading
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.classifier.encoder import PackedEncoder
 from runinference_metrics.errors import UserError
-from test_weights import two_shards
 
 PACKED = ("distilbert", "bert", "roberta", "xlm-roberta", "camembert")
 WEIGHTS = "model.safetensors"
@@ -187,6 +186,7 @@ def test_a_file_that_is_not_the_one_recorded_explains_what_else_is_wrong(
         load(folder)
 
 
+@pytest.mark.starts
 def test_reading_the_file_leaves_transformers_architectures_alone() -> None:
     """They take as long to import as torch itself, which every process would wait for."""
     program = (
@@ -199,6 +199,7 @@ def test_reading_the_file_leaves_transformers_architectures_alone() -> None:
     assert done.stdout == "[1]\n[]\n", done.stderr
 
 
+@pytest.mark.starts
 def test_the_classifier_and_its_gpu_benchmark_need_only_torch_and_transformers() -> None:
     """So that they run on any machine with a GPU; what else the image has is barred here."""
     needed = {"numpy", "safetensors", "tokenizers", "torch", "transformers"}

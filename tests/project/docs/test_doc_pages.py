@@ -1,35 +1,22 @@
 """The documents hold together: links, the index, and what the program writes of them."""
 
-import importlib.util
 import os
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from markdown_it import MarkdownIt
 from pages_for_tests import GUIDES, KINDS, PAGES, link_faults, page, parse
 
 from conftest import ROOT
-from runinference_metrics.options import page
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
+from runinference_metrics.options import parameters_page
 from runinference_metrics.options.parameters import PARAMETERS
+from write_docs import DOCUMENTS, Document
 
 MOST_LINES = 150
 MOST_PICTURE_BYTES = 200_000
 WIDTH = 105
-
-
-def load_tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("write_docs", ROOT / "tools" / "write_docs.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-TOOL = load_tool()
 
 
 def test_the_readme_is_read_in_ten_minutes() -> None:
@@ -99,20 +86,20 @@ def test_the_picture_loads_quickly() -> None:
     assert (ROOT / "docs" / "report.png").stat().st_size < MOST_PICTURE_BYTES
 
 
-@pytest.mark.parametrize("document", TOOL.DOCUMENTS, ids=[one.path for one in TOOL.DOCUMENTS])
-def test_what_a_command_writes_is_as_it_writes_it(document: TOOL.Document) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=[one.path for one in DOCUMENTS])
+def test_what_a_command_writes_is_as_it_writes_it(document: Document) -> None:
     assert (ROOT / document.path).read_text() == document.text(), "run `make docs`"
 
 
 def test_every_parameter_is_on_its_page_in_its_own_words() -> None:
-    tokens = MarkdownIt("commonmark").parse(page.page())
+    tokens = MarkdownIt("commonmark").parse(parameters_page.page())
     plain = " ".join(
         " ".join(child.content or " " for child in token.children or [])
         for token in tokens if token.type == "inline"
     )  # fmt: skip
     words = " ".join(plain.split())
     for one in PARAMETERS:
-        assert one.name in parse(page.page()).anchors
+        assert one.name in parse(parameters_page.page()).anchors
         assert " ".join(one.help.split()) in words, one.name
         assert f"Takes {one.takes}." in words, one.name
     assert words.count("Only with device=GPU") == sum(bool(one.shown_with) for one in PARAMETERS)
@@ -120,7 +107,7 @@ def test_every_parameter_is_on_its_page_in_its_own_words() -> None:
 
 def test_a_part_of_a_document_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("x\n<!-- begin map -->\nold\n<!-- end map -->\ny\n")
-    document = TOOL.Document("a.md", lambda: "new\n", "map")
+    document = Document("a.md", lambda: "new\n", "map")
     assert document.text(tmp_path) == "x\n<!-- begin map -->\nnew\n<!-- end map -->\ny\n"
     for text in ("x\n", "<!-- end map -->\n<!-- begin map -->\n", "<!-- begin map -->\n"):
         (tmp_path / "a.md").write_text(text)

@@ -232,6 +232,7 @@ HOSTILE = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.starts
 @settings(
     max_examples=12,
     deadline=None,
@@ -277,6 +278,7 @@ def test_every_row_is_in_exactly_one_output(
         assert one["text"] == texts[(one["source"], one["position"])]
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_an_interrupted_run_ends_cleanly(tmp_path: Path, number: int, mode: str) -> None:

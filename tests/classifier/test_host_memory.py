@@ -30,6 +30,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.starts
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
 def test_forward_passes_map_little_memory_anew(tmp_path: Path) -> None:
     """DistilBERT's shape, with a small vocabulary."""

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from documents_for_tests import PRICES, make_document
@@ -9,6 +9,11 @@ from runinference_metrics.report.table import print_table
 
 
 @given(st.integers(0, 999 * 10**9))
+# They round up to more digits, or to the next unit.
+@example(99_995_000)
+@example(999_950_000)
+@example(999_999_999)
+@example(99_995_000_000)
 def test_a_number_fits_its_column(value: int) -> None:
     assert len(short(value)) <= 7
     assert len(short(value / 7)) <= 7
@@ -17,6 +22,9 @@ def test_a_number_fits_its_column(value: int) -> None:
 def test_numbers_are_readable() -> None:
     assert [short(v) for v in (None, 0, 7, 12.5, 12345.6, 999_999, 124_490_000, 5e10)] == [
         "-", "0", "7", "12.5", "12,346", "999,999", "124.5 M", "50.00 G",
+    ]  # fmt: skip
+    assert [short(v) for v in (99_994_000, 99_995_000, 999_949_000, 999_950_000)] == [
+        "99.99 M", "100.0 M", "999.9 M", "1.00 G",
     ]  # fmt: skip
 
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
+from conftest import two_shards
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.errors import UserError
 from runinference_metrics.models import weights
@@ -67,19 +68,6 @@ def pickled(folder: Path) -> None:
 
 def bare_pickle(folder: Path) -> None:
     torch.save({"a": torch.ones(3)}, folder / WEIGHTS, _use_new_zipfile_serialization=False)
-
-
-def two_shards(folder: Path) -> None:
-    tensors = load_file(folder / WEIGHTS)
-    (folder / WEIGHTS).unlink()
-    names = sorted(tensors)
-    parts = {"model-00001-of-00002.safetensors": names[:5],
-             "model-00002-of-00002.safetensors": names[5:]}  # fmt: skip
-    for file, part in parts.items():
-        save_file({name: tensors[name] for name in part}, folder / file, metadata={"format": "pt"})
-    weight_map = {name: file for file, part in parts.items() for name in part}
-    index = {"metadata": {}, "weight_map": weight_map}
-    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
 
 
 def lost_shard(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 import ast
 import importlib.metadata
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import lock
 from conftest import ROOT
 
 RENEW = "run `make lock`"
@@ -23,17 +23,6 @@ FILES = ("pyproject.toml", "Dockerfile", "cloudbuild.yaml", "requirements.txt",
 OWN = "runinference_metrics"
 
 
-def _load() -> Any:
-    spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["lock"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-lock = _load()
 PROJECT = lock.read_project((ROOT / "pyproject.toml").read_text())
 LOCKED = {file: lock.read_lock((ROOT / file).read_text()) for file in lock.HEADERS}
 RUNTIME, DEV = LOCKED["requirements.txt"], LOCKED["requirements-dev.txt"]
@@ -139,7 +128,8 @@ def providers() -> dict[str, str]:
     return {
         ".".join((*file.parts[:-1], file.name.partition(".")[0])).removesuffix(".__init__"):
             canonicalize_name(one.name)
-        for one in importlib.metadata.distributions()
+        # Of all that are installed it takes long.
+        for one in map(importlib.metadata.distribution, names(PROJECT.runtime) | names(PROJECT.dev))
         for file in one.files or ()
         if file.suffix in (".py", ".so")
     }  # fmt: skip
@@ -343,6 +333,7 @@ def test_only_what_differs_is_written_and_all_or_nothing(tmp_path: Path) -> None
     assert (tmp_path / "a").read_text() == "new"
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize(
     ("minor", "message"),
     [

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from google.auth import exceptions as auth_exceptions
 
-from documents_for_tests import PRICES
+from documents_for_tests import PRICES, schema_faults
 from runinference_metrics.__main__ import main
 from runinference_metrics.dataflow import job
 from runinference_metrics.report.page import render
-from test_metrics import faults
 
 MARKUP = "<script>alert(1)</script>"
 JOB = {
@@ -125,7 +124,7 @@ def api() -> Iterator[Api]:
 
 def test_a_whole_job(api: Api) -> None:
     found = api.read(PRICES)
-    assert faults(found) == []
+    assert schema_faults(found) == []
     beam = found["runinference"]
     assert beam["num_inferences"] == 1000
     assert beam["inference_request_batch_size"] == {
@@ -185,7 +184,7 @@ def test_a_running_job_and_one_without_metrics(api: Api) -> None:
     api.job |= {"currentState": "JOB_STATE_RUNNING", "name": MARKUP}
     api.metrics = []
     found = api.read()
-    assert faults(found) == []
+    assert schema_faults(found) == []
     assert (found["run"]["end"], found["run"]["wall_secs"]) == (None, None)
     assert found["runinference"]["num_inferences"] == 0
     page = render(found)
@@ -199,7 +198,7 @@ def test_the_command(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str
                  f"--dataflow_endpoint={api.endpoint}", f"--output={out}"]  # fmt: skip
     assert main(arguments) == 0
     assert "1,000" in capsys.readouterr().out
-    assert faults(json.loads((out / "metrics.json").read_text())) == []
+    assert schema_faults(json.loads((out / "metrics.json").read_text())) == []
     page = (out / "report.html").read_text()
     assert "reviews" in page
     assert "malformed_json" in page
@@ -220,7 +219,7 @@ def test_a_refusal_is_one_line(
     api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     status: int, message: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(job, "PATIENCE_SECS", 2.0)
+    monkeypatch.setattr("runinference_metrics.dataflow.api.PATIENCE_SECS", 2.0)
     api.always = status
     assert main(["report", "--job_id=x", "--project=p", "--region=r",
                  f"--dataflow_endpoint={api.endpoint}"]) == 1  # fmt: skip
@@ -233,7 +232,7 @@ def test_a_refusal_is_one_line(
 def test_nobody_there_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "PATIENCE_SECS", 2.0)
+    monkeypatch.setattr("runinference_metrics.dataflow.api.PATIENCE_SECS", 2.0)
     arguments = ["report", "--job_id=x", "--project=p", "--region=r"]
     assert main([*arguments, "--dataflow_endpoint=http://127.0.0.1:9"]) == 1
     err = capsys.readouterr().err

@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 
 from conftest import ROOT
-from runinference_metrics import beam_flags, options
 from runinference_metrics.__main__ import COMMANDS, main
 from runinference_metrics.errors import FlagError, UserError
+from runinference_metrics.options import beam_flags, command_line
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
@@ -90,7 +90,7 @@ def _program_faults(arguments: Sequence[str]) -> Iterator[str]:
         yield f"{arguments[:1]} is no command of the program"
     elif arguments[0] == "run":
         try:
-            beam_flags.parse(options.parse(arguments[1:])[1])
+            beam_flags.parse(command_line.parse(arguments[1:])[1])
         except (UserError, FlagError) as error:
             yield str(error)
     else:

@@ -9,7 +9,8 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec, Network
+from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
+from runinference_metrics.classifier.network import Network
 from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.records.batching import micro_batches
 from runinference_metrics.recovery.blame import TextFault

@@ -18,6 +18,8 @@ from conftest import ROOT, make_model
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.folder import ModelFolder
 
+pytestmark = pytest.mark.starts
+
 COMMIT = "714eb0fa89d2f80546fda750413ed43d93601a13"
 NAME = "owner/name"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "good", "film", "##s", "!"]
