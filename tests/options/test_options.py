@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import DEMO_MODEL, ROOT
 from runinference_metrics.errors import UserError
-from runinference_metrics.options import command_line
+from runinference_metrics.options import command_line, values
 from runinference_metrics.options.beam_flags import unknown_flag
 from runinference_metrics.options.parameters import PARAMETERS
 
@@ -91,12 +94,37 @@ def test_any_value_is_parsed_or_refused_with_one_line(name: str, text: str) -> N
     assert wrong is None or (wrong.startswith("--") and "\n" not in wrong)
 
 
+def test_the_bundled_model_is_found_from_any_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("RUNINFERENCE_METRICS_MODEL", raising=False)
+    # Another model at the same place below the folder is not the bundled one.
+    (tmp_path / "models" / "demo").mkdir(parents=True)
+    (tmp_path / "models" / "demo" / "config.json").write_text("{}")
+    for folder in (tmp_path, ROOT.parent, ROOT / "src"):
+        monkeypatch.chdir(folder)
+        assert (folder / model_of()).resolve() == DEMO_MODEL
+    monkeypatch.chdir(ROOT.parent)
+    assert model_of() == f"{ROOT.name}/models/demo"
+
+
+def test_without_a_bundled_model_one_has_to_be_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("RUNINFERENCE_METRICS_MODEL", raising=False)
+    monkeypatch.setattr(values, "_CHECKOUT", tmp_path)
+    with pytest.raises(UserError, match="--model takes a folder, since .*; got 'bundled'"):
+        model_of()
+    assert model_of("--model=mine") == "mine"
+
+
 def model_of(*flags: str) -> str:
     return command_line.parse(["--input=a", "--output=b", *flags])[0].model
 
 
 def test_the_bundled_model_is_the_images_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNINFERENCE_METRICS_MODEL", raising=False)
+    monkeypatch.chdir(ROOT)
     assert model_of() == "models/demo"
     monkeypatch.setenv("RUNINFERENCE_METRICS_MODEL", "/opt/model")
     assert model_of() == "/opt/model"

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from runinference_metrics.environment import MODEL_VARIABLE
+from runinference_metrics.errors import UserError
 
 AUTO = "auto"
 BUNDLED = "bundled"
-# What stands in for it in a checkout of the project.
+# What stands in for it in a checkout of the project, wherever the program is started.
+_CHECKOUT = Path(__file__).parents[3]
 _DEMO_MODEL = "models/demo"
 
 
@@ -24,9 +27,25 @@ def optional_text(text: str) -> str:
 
 
 def model(given: str) -> str:
-    """A folder; "bundled" is the image's own."""
+    """A folder; "bundled" is the image's own, in a checkout of the project its demo model.
+
+    Raises:
+        UserError: there is no bundled model, as where the package alone is installed.
+    """
     folder = text(given)
-    return os.environ.get(MODEL_VARIABLE, _DEMO_MODEL) if folder == BUNDLED else folder
+    if folder != BUNDLED:
+        return folder
+    if in_image := os.environ.get(MODEL_VARIABLE):
+        return in_image
+    demo = _CHECKOUT / _DEMO_MODEL
+    if not (demo / "config.json").is_file():
+        takes = (
+            "a folder, since this is neither an image nor a checkout of the project, which have one"
+        )
+        raise UserError("model", takes, repr(BUNDLED))
+    # As short as it can be said from here; it stands in metrics.json.
+    here = Path.cwd()
+    return str(demo.relative_to(here) if demo.is_relative_to(here) else demo)
 
 
 def patterns(text: str) -> tuple[str, ...]:
