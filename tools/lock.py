@@ -245,9 +245,16 @@ def resolve(lists: Iterable[Requirement], pins: dict[str, str]) -> Packages:
             capture_output=True, text=True,
         )  # fmt: skip
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-        raise LockError((errors or ["pip failed"])[0].removeprefix("ERROR: "))
+        raise LockError(reason(done.stderr))
     return read_report(json.loads(done.stdout))
+
+
+def reason(stderr: str) -> str:
+    """Why pip failed, in one of its lines: not those with all the versions that there are."""
+    errors = re.findall(
+        r"^ERROR: (?!Ignored the|Could not find a version)(.*)", stderr, re.MULTILINE
+    )
+    return errors[0] if errors else "pip failed without saying why"
 
 
 def fitting(pins: dict[str, str], requirements: Iterable[Requirement]) -> dict[str, str]:
@@ -273,10 +280,20 @@ def choose(project: Project, pins: dict[str, str]) -> Packages:
     except LockError:
         if not pins:
             raise
-    # A list asks for something that does not go with all that is locked. What the newest versions
-    # ask for says which locked ones are too old.
+    # A list asks for something that does not go with all that is locked. What is not kept will be
+    # about as new as the newest, whose needs say what else cannot be kept.
     newest = resolve(lists, {})
-    return resolve(lists, fitting(kept, asked(lists, newest, project.pythons[0])))
+    before: dict[str, str] = {}
+    while kept != before:
+        before = kept
+        new = {name: one for name, one in newest.items() if name not in kept}
+        kept = fitting(kept, asked((*lists, *map(Requirement, new)), new, project.pythons[0]))
+    try:
+        return resolve(lists, kept)
+    except LockError as error:
+        raise LockError(
+            f"{error.args[0].rstrip('.')}. `make lock UPGRADE=1` finds versions"
+        ) from error
 
 
 def renewed(root: Path, upgrade: bool) -> dict[str, str]:

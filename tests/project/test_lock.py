@@ -264,10 +264,10 @@ class Resolver:
 
     def __call__(self, lists: Any, pins: dict[str, str]) -> Any:
         self.pins.append(pins)
-        chosen = {"app": "2", "library": "5", "other": "9"} | pins
+        chosen = {"app": "2", "library": "5", "other": "9", "tool": "7"} | pins
         if chosen["app"] == "2" and chosen["library"] < "5":
             raise lock.LockError("library is too old")
-        needs = {"app": ["library>=5", "other"]}
+        needs = {"app": ["library>=5", "other"], "other": ["tool>=7"]}
         return report(**{name: (version, needs.get(name, [])) for name, version in chosen.items()})
 
 
@@ -282,6 +282,9 @@ class Resolver:
         # It does not: only what is too old for it is renewed.
         ("app>=2", {"app": "1", "library": "4", "other": "8"},
          [{"library": "4", "other": "8"}, {}, {"other": "8"}]),
+        # What only the newest version of something kept asks for renews nothing.
+        ("app>=2", {"app": "1", "library": "4", "other": "8", "tool": "6"},
+         [{"library": "4", "other": "8", "tool": "6"}, {}, {"other": "8", "tool": "6"}]),
         # make lock UPGRADE=1
         ("app", {}, [{}]),
     ],
@@ -293,6 +296,35 @@ def test_locked_versions_stay_as_far_as_they_satisfy_the_lists(
     monkeypatch.setattr(lock, "resolve", resolver)
     lock.choose(project([asked], []), pins)
     assert resolver.pins == calls
+
+
+def test_locked_versions_that_go_with_nothing_are_answered_with_the_newest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def resolver(lists: Any, pins: dict[str, str]) -> Any:
+        if pins:
+            raise lock.LockError("these conflict.")
+        return report(app=("2", []), library=("5", []))
+
+    monkeypatch.setattr(lock, "resolve", resolver)
+    with pytest.raises(lock.LockError, match=r"^these conflict\. `make lock UPGRADE=1` finds"):
+        lock.choose(project(["app"], []), {"library": "4"})
+
+
+@pytest.mark.parametrize(
+    ("stderr", "message"),
+    [
+        ("ERROR: Ignored the following versions: 1\nERROR: Could not find a version that satisfies "
+         "a (from versions: 2, 3)\nERROR: No matching distribution found for a>=9\n",
+         "No matching distribution found for a>=9"),
+        ("WARNING: x\nERROR: Cannot install a and b because these conflict.\nERROR: "
+         "ResolutionImpossible: for help visit a page\n",
+         "Cannot install a and b because these conflict."),
+        ("", "pip failed without saying why"),
+    ],
+)  # fmt: skip
+def test_of_all_that_pip_says_the_reason_is_told(stderr: str, message: str) -> None:
+    assert lock.reason(stderr) == message
 
 
 @pytest.mark.parametrize(
@@ -337,7 +369,7 @@ def test_only_what_differs_is_written_and_all_or_nothing(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("minor", "message"),
     [
-        (sys.version_info.minor, r"No matching distribution found for |Could not find a version "),
+        (sys.version_info.minor, r"No matching distribution found for "),
         (99, r"it is made on linux with Python 3\.99, the lowest that is supported; this is "),
     ],
 )
