@@ -113,7 +113,7 @@ def test_without_a_bundled_model_one_has_to_be_named(
 ) -> None:
     monkeypatch.delenv("RUNINFERENCE_METRICS_MODEL", raising=False)
     monkeypatch.setattr(values, "_CHECKOUT", tmp_path)
-    with pytest.raises(UserError, match="--model takes a folder, since .*; got 'bundled'"):
+    with pytest.raises(UserError, match=r"--model takes a folder, since .*; got 'bundled'"):
         model_of()
     assert model_of("--model=mine") == "mine"
 

@@ -40,7 +40,7 @@ def model(given: str) -> str:
     demo = _CHECKOUT / _DEMO_MODEL
     if not (demo / "config.json").is_file():
         takes = (
-            "a folder, since this is neither an image nor a checkout of the project, which have one"
+            "a folder, since neither an image nor a checkout of the project is here to have one"
         )
         raise UserError("model", takes, repr(BUNDLED))
     # As short as it can be said from here; it stands in metrics.json.
