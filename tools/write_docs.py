@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import rooms
 from runinference_metrics.options import parameters_page
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +46,10 @@ class Document:
         return f"{before}{begin}{content.rstrip()}\n{end}{after}"
 
 
-DOCUMENTS = (Document("docs/parameters.md", parameters_page.page),)
+DOCUMENTS = (
+    Document("docs/parameters.md", parameters_page.page),
+    Document("CONTRIBUTING.md", rooms.house_map, part="map"),
+)
 
 
 def main() -> None:

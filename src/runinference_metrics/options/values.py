@@ -39,9 +39,7 @@ def model(given: str) -> str:
         return in_image
     demo = _CHECKOUT / _DEMO_MODEL
     if not (demo / "config.json").is_file():
-        takes = (
-            "a folder, since neither an image nor a checkout of the project is here to have one"
-        )
+        takes = "a folder, since neither an image nor a checkout of the project is here to have one"
         raise UserError("model", takes, repr(BUNDLED))
     # As short as it can be said from here; it stands in metrics.json.
     here = Path.cwd()
