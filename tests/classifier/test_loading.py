@@ -202,7 +202,7 @@ def test_reading_the_file_leaves_transformers_architectures_alone() -> None:
 @pytest.mark.starts
 def test_the_classifier_and_its_gpu_benchmark_need_only_torch_and_transformers() -> None:
     """So that they run on any machine with a GPU; what else the image has is barred here."""
-    needed = {"numpy", "safetensors", "tokenizers", "torch", "transformers"}
+    needed = {"huggingface_hub", "numpy", "safetensors", "tokenizers", "torch", "transformers"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     names = {re.split(r"[\[=]", one)[0].replace("-", "_") for one in project}
     # What transformers itself imports where it is there.

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 import lock
 from conftest import ROOT
+from pyproject import LockError, Project, read_project, with_versions
 
 RENEW = "run `make lock`"
 FILES = ("pyproject.toml", "Dockerfile", "cloudbuild.yaml", "requirements.txt",
@@ -23,7 +24,7 @@ FILES = ("pyproject.toml", "Dockerfile", "cloudbuild.yaml", "requirements.txt",
 OWN = "runinference_metrics"
 
 
-PROJECT = lock.read_project((ROOT / "pyproject.toml").read_text())
+PROJECT = read_project((ROOT / "pyproject.toml").read_text())
 LOCKED = {file: lock.read_lock((ROOT / file).read_text()) for file in lock.HEADERS}
 RUNTIME, DEV = LOCKED["requirements.txt"], LOCKED["requirements-dev.txt"]
 
@@ -87,7 +88,7 @@ def test_lock_files_have_the_form_in_which_they_are_written(file: str) -> None:
 @pytest.mark.parametrize("file", ["Dockerfile", "cloudbuild.yaml"])
 def test_versions_elsewhere_are_those_of_pyproject(file: str) -> None:
     text = (ROOT / file).read_text()
-    assert lock.with_versions(file, text, PROJECT) == text, f"{file} is behind: {RENEW}"
+    assert with_versions(file, text, PROJECT) == text, f"{file} is behind: {RENEW}"
 
 
 def test_the_lowest_python_is_the_same_everywhere() -> None:
@@ -188,7 +189,7 @@ def report(**packages: tuple[str, list[str]]) -> Any:
 
 
 def project(runtime: list[str], dev: list[str], pythons: range = range(11, 13)) -> Any:
-    return lock.Project(tuple(map(Requirement, runtime)), tuple(map(Requirement, dev)), pythons)
+    return Project(tuple(map(Requirement, runtime)), tuple(map(Requirement, dev)), pythons)
 
 
 MADE = report(
@@ -240,7 +241,7 @@ def test_what_only_cuda_brings_is_left_out_but_not_what_is_asked_for_besides() -
 )
 def test_a_newer_python_that_needs_more_is_named(need: str, message: str) -> None:
     packages = MADE | report(app=("1", [need]))
-    with pytest.raises(lock.LockError, match=message):
+    with pytest.raises(LockError, match=message):
         lock.locked(project(["app", "jinja2"], []), packages)
     assert split(project(["app"], [], range(11, 12)), packages)[0] == {"app"}
 
@@ -266,7 +267,7 @@ class Resolver:
         self.pins.append(pins)
         chosen = {"app": "2", "library": "5", "other": "9", "tool": "7"} | pins
         if chosen["app"] == "2" and chosen["library"] < "5":
-            raise lock.LockError("library is too old")
+            raise LockError("library is too old")
         needs = {"app": ["library>=5", "other"], "other": ["tool>=7"]}
         return report(**{name: (version, needs.get(name, [])) for name, version in chosen.items()})
 
@@ -303,11 +304,11 @@ def test_locked_versions_that_go_with_nothing_are_answered_with_the_newest(
 ) -> None:
     def resolver(lists: Any, pins: dict[str, str]) -> Any:
         if pins:
-            raise lock.LockError("these conflict.")
+            raise LockError("these conflict.")
         return report(app=("2", []), library=("5", []))
 
     monkeypatch.setattr(lock, "resolve", resolver)
-    with pytest.raises(lock.LockError, match=r"^these conflict\. `make lock UPGRADE=1` finds"):
+    with pytest.raises(LockError, match=r"^these conflict\. `make lock UPGRADE=1` finds"):
         lock.choose(project(["app"], []), {"library": "4"})
 
 
@@ -339,19 +340,19 @@ def test_of_all_that_pip_says_the_reason_is_told(stderr: str, message: str) -> N
 def test_a_pyproject_that_cannot_be_locked_is_refused(old: str, new: str, message: str) -> None:
     text = (ROOT / "pyproject.toml").read_text()
     assert old in text
-    with pytest.raises(lock.LockError, match=message):
-        lock.read_project(text.replace(old, new))
+    with pytest.raises(LockError, match=message):
+        read_project(text.replace(old, new))
 
 
 def test_versions_are_written_where_they_stand() -> None:
     beam = project(["apache-beam[gcp]==2.99.0"], [], range(11, 15))
-    text = lock.with_versions("Dockerfile", (ROOT / "Dockerfile").read_text(), beam)
+    text = with_versions("Dockerfile", (ROOT / "Dockerfile").read_text(), beam)
     assert "\nARG PYTHON_VERSION=3.14\nARG BEAM_VERSION=2.99.0\n" in text
     assert "/python314-template-launcher-base:flex_" in text
-    text = lock.with_versions("cloudbuild.yaml", (ROOT / "cloudbuild.yaml").read_text(), beam)
+    text = with_versions("cloudbuild.yaml", (ROOT / "cloudbuild.yaml").read_text(), beam)
     assert " name: python:3.14-bookworm\n" in text
-    with pytest.raises(lock.LockError, match="Dockerfile has 0 lines"):
-        lock.with_versions("Dockerfile", "FROM scratch\n", beam)
+    with pytest.raises(LockError, match="Dockerfile has 0 lines"):
+        with_versions("Dockerfile", "FROM scratch\n", beam)
 
 
 def test_only_what_differs_is_written_and_all_or_nothing(tmp_path: Path) -> None:
