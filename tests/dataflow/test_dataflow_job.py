@@ -1,9 +1,7 @@
 """`report --job_id`, against a local fake that speaks the Dataflow API's HTTP protocol."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from documents_for_tests import PRICES, schema_faults
 from runinference_metrics.__main__ import main
 from runinference_metrics.dataflow import job
 from runinference_metrics.report.page import render
+from servers_for_tests import QuietHandler, serving
 
 MARKUP = "<script>alert(1)</script>"
 JOB = {
@@ -90,7 +89,7 @@ class Api:
 def api() -> Iterator[Api]:
     state = Api()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             state.asked.append(self.path)
             path = self.path.split("?")[0]
@@ -104,22 +103,11 @@ def api() -> Iterator[Api]:
             else:
                 status = 404 if status == 200 else status
                 body = {"error": {"code": status, "message": f"fake\nsays {status}"}}
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer_json(status, body)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.endpoint = f"http://localhost:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield state
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as port:
+        state.endpoint = f"http://localhost:{port}"
+        yield state
 
 
 def test_a_whole_job(api: Api) -> None:

@@ -1,7 +1,6 @@
 """Output that cannot be written, and what a killed run left behind."""
 
 import ctypes
-import json
 import os
 import resource
 import signal
@@ -9,9 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from apache_beam.io.filesystems import FileSystems
@@ -20,6 +17,7 @@ from conftest import ROOT
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed
 from runinference_metrics.running.interruption import handled
+from servers_for_tests import QuietHandler, serving
 
 MARKER = "a very private sentence"
 RESULTS = [
@@ -161,32 +159,19 @@ def test_a_folder_that_refuses(tmp_path: Path, source: Path, distilbert: Path) -
 def refusing_bucket() -> Iterator[str]:
     """The address of a bucket that can be listed, and that refuses every upload."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             if "/o/" in self.path:
-                self._answer(404, {"error": {"code": 404, "message": "no such object"}})
+                self.answer_json(404, {"error": {"code": 404, "message": "no such object"}})
             else:
-                self._answer(200, {"kind": "storage#objects", "items": []})
+                self.answer_json(200, {"kind": "storage#objects", "items": []})
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self._answer(403, {"error": {"code": 403, "message": "no right to create objects"}})
+            self.answer_json(403, {"error": {"code": 403, "message": "no right to create objects"}})
 
-        def _answer(self, status: int, body: dict[str, object]) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.starts

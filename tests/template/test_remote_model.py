@@ -4,11 +4,8 @@ import http.client
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +15,7 @@ from test_launch import LAUNCH, put
 from conftest import ROOT
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.remote import RemoteModel
+from servers_for_tests import QuietHandler, serving
 
 WEIGHTS = "model.safetensors"
 
@@ -37,7 +35,7 @@ class Proxy:
 def proxy(bucket: dict[str, str]) -> Iterator[Proxy]:  # noqa: F811
     state = Proxy(bucket["STORAGE_EMULATOR_HOST"])
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -71,15 +69,9 @@ def proxy(bucket: dict[str, str]) -> Iterator[Proxy]:  # noqa: F811
             if len(content) < length:
                 self.close_connection = True
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield state
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as port:
+        state.url = f"http://127.0.0.1:{port}"
+        yield state
 
 
 @pytest.fixture
