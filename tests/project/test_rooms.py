@@ -1,5 +1,6 @@
 """The walls of the house: who may import whom."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def test_a_room_that_is_not_in_the_table_is_named(house: Path) -> None:
 
 def test_the_tests_stand_in_the_same_rooms() -> None:
     folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
-    assert folders - OTHER_TESTS <= set(rooms.House(rooms.SOURCE).doors)
+    assert folders - OTHER_TESTS == set(rooms.House(rooms.SOURCE).doors)
 
 
 def test_a_room_says_what_it_is_for() -> None:
@@ -100,3 +101,26 @@ def test_a_room_says_what_it_is_for() -> None:
     for room in rooms.ROOMS:
         assert house.purpose(room).endswith("."), room
         assert f"{room}" in rooms.house_map()
+
+
+def test_every_file_that_the_contributors_page_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`([\w./-]+/[\w.-]*|[\w.]+\.(?:py|toml|json|md|txt))`", text))
+    assert {"reading/csv_rows.py", "classifier/token_budgets.py", "report/charts.py"} <= named
+    for name in named:
+        assert (ROOT / name).exists() or (rooms.SOURCE / name).exists(), name
+
+
+def test_where_a_reader_would_look() -> None:
+    """Where CSV is parsed, the token budget chosen, a chart drawn: files that their names tell."""
+    for name, what in (
+        ("reading/csv_rows.py", "csv.reader("),
+        ("classifier/token_budgets.py", "AUTO_BATCH_TOKENS = {"),
+        ("report/charts.py", "<svg"),
+    ):
+        holders = [
+            str(file.relative_to(rooms.SOURCE))
+            for file in rooms.SOURCE.rglob("*.py")
+            if what in file.read_text()
+        ]
+        assert holders == [name]
