@@ -25,7 +25,7 @@ from engine_for_tests import (
 
 from conftest import DEMO_MODEL, ROOT, Program
 
-pytestmark = pytest.mark.usefixtures("image")
+pytestmark = [pytest.mark.usefixtures("image"), pytest.mark.starts]
 
 # The modules that the program imports and that have no bytecode in the image.
 UNCOMPILED = """

@@ -9,7 +9,7 @@ from runinference_metrics.records.record import Record, Rejected
 
 
 def text_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | Rejected | None]:
-    """The record, rejected row or None (blank) of each line; no field of `fields` is there."""
+    """The record, rejected row or None (blank) of each line; there are no fields in it."""
     for raw in lines:
         if lines.cut_from_bytes:
             yield rejections.too_long(raw, lines.cut_from_bytes, source, lines.number)
