@@ -58,7 +58,7 @@ test-container: $(VENV)/ready-dev ## build the image with podman against stand-i
 	$(BIN)/python -m pytest tests/container --timeout=1500
 
 # The inner loop: what does not start the program, a container or a browser.
-check: $(VENV)/ready-dev lint ## in a minute and a half: ruff, mypy, and the quick tests
+check: $(VENV)/ready-dev lint ## in a minute: ruff, mypy, and the tests that start nothing
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m 'not starts'
 
 lint: $(VENV)/ready-dev ## ruff and mypy

@@ -126,14 +126,17 @@ def modules_of(file: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def providers() -> dict[str, str]:
     """Which distribution brings a module; namespaces such as `google` have many."""
-    return {
-        ".".join((*file.parts[:-1], file.name.partition(".")[0])).removesuffix(".__init__"):
-            canonicalize_name(one.name)
-        # Of all that are installed it takes long.
-        for one in map(importlib.metadata.distribution, names(PROJECT.runtime) | names(PROJECT.dev))
-        for file in one.files or ()
-        if file.suffix in (".py", ".so")
-    }  # fmt: skip
+    found = {}
+    for one in importlib.metadata.distributions():
+        # Asked once each, and the record as it is written: both are read anew whenever asked for.
+        distribution = canonicalize_name(one.name)
+        for line in (one.read_text("RECORD") or "").splitlines():
+            file = line.partition(",")[0]
+            if file.endswith((".py", ".so")):
+                folder, _, name = file.rpartition("/")
+                module = f"{folder}/{name.partition('.')[0]}".strip("/").replace("/", ".")
+                found[module.removesuffix(".__init__")] = distribution
+    return found
 
 
 def provider(module: str, providers: dict[str, str]) -> str:

@@ -17,6 +17,9 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.models.remote import RemoteModel
 from servers_for_tests import QuietHandler, serving
 
+# A server that stands in for buckets, mostly, and the program.
+pytestmark = pytest.mark.starts
+
 WEIGHTS = "model.safetensors"
 
 
@@ -107,7 +110,6 @@ def test_the_files_arrive_and_nothing_else(
     assert len(proxy.downloads) == 1
 
 
-@pytest.mark.starts
 def test_eight_processes_download_once(cache: Path, model: str, proxy: Proxy) -> None:
     code = "import sys; from runinference_metrics.models.remote import local_folder as f\n" \
            "print(f(sys.argv[1]))"  # fmt: skip
@@ -174,7 +176,6 @@ def test_no_model_there_is_one_line(cache: Path, path: str, message: str) -> Non
     assert message in str(caught.value)
 
 
-@pytest.mark.starts
 def test_a_model_of_another_kind_fails_at_launch(
     bucket: dict[str, str],  # noqa: F811
     tmp_path: Path,
@@ -195,7 +196,6 @@ def test_a_model_of_another_kind_fails_at_launch(
     )
 
 
-@pytest.mark.starts
 def test_everything_in_buckets(
     bucket: dict[str, str], model: str, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
