@@ -33,7 +33,7 @@ ACCELERATOR ?= nvidia-l4
 need = @test -n '$($(1))' || { echo "error: $(1) is missing: $(2). As in: make $@ $(1)=$(3)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-container check lint bench profile demo-model metadata docs lock clean \
+.PHONY: help run test test-container check quick lint bench profile demo-model metadata docs lock clean \
 	model image image-cpu run-image push template launch
 
 help: ## list the targets
@@ -57,8 +57,11 @@ test-container: $(VENV)/ready-dev ## build the image with podman against stand-i
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends podman runc mmdebstrap > /dev/null; fi
 	$(BIN)/python -m pytest tests/container --timeout=1500
 
-# The inner loop: what does not start the program, a container or a browser.
-check: $(VENV)/ready-dev lint ## in a minute: ruff, mypy, and the tests that start nothing
+# The inner loop; side by side, because mypy alone leaves a core idle.
+check: $(VENV)/ready-dev ## in a minute: ruff, mypy, and the tests that start nothing
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
+
+quick: $(VENV)/ready-dev
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m 'not starts'
 
 lint: $(VENV)/ready-dev ## ruff and mypy
