@@ -13,7 +13,7 @@ import orjson
 
 from runinference_metrics.errors import RunFailed
 from runinference_metrics.reading import limits
-from runinference_metrics.reading.files import open_raw
+from runinference_metrics.reading.files import CHUNK_BYTES, open_raw
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import (
@@ -27,7 +27,6 @@ from runinference_metrics.writing.folder import (
 _SHARD = re.compile(rf"({PREDICTIONS}|{DEAD_LETTERS})-(\d{{5,}})-of-(\d{{5,}})\.jsonl")
 # Characters become up to six in JSON, and a long field may be there as id and under fields.
 _MAX_LINE_BYTES = 16 * limits.MAX_ROW_BYTES
-_CHUNK_BYTES = 1 << 20
 # Of each kind of difference; the first ones show what is wrong, a million more do not.
 _MOST_NAMED = 5
 
@@ -144,7 +143,7 @@ def _listed(names: list[str], total: int) -> str:
 
 def _lines(path: str) -> Iterator[tuple[int, bytes]]:
     with open_raw(path) as stream:
-        lines = Lines(iter(lambda: stream.read(_CHUNK_BYTES), b""), 1, _MAX_LINE_BYTES)
+        lines = Lines(iter(lambda: stream.read(CHUNK_BYTES), b""), 1, _MAX_LINE_BYTES)
         for line in lines:
             yield lines.number, line
 
