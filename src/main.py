@@ -2,7 +2,7 @@
 
 import sys
 
-from runinference_metrics.__main__ import main
+from runinference_metrics.__main__ import end, main
 
 if __name__ == "__main__":
-    sys.exit(main(["run", *sys.argv[1:]]))
+    end(main(["run", *sys.argv[1:]]))

@@ -36,7 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "pipeline": ("inference", "metrics", "options", "reading", "records", "writing"),
     "running": (
         "classifier", "dataflow", "inference", "metrics", "models", "options", "pipeline",
-        "reading", "report", "writing",
+        "reading", "records", "report", "writing",
     ),
     "commands": (
         "dataflow", "environment", "metrics", "options", "reading", "report", "running", "writing",

@@ -1,11 +1,15 @@
 """The commands: `python -m runinference_metrics run …`, `report …`, `compare …`."""
 
+import atexit
+import contextlib
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from runinference_metrics.errors import RunFailed, UserError
+from runinference_metrics.errors import INTERRUPTED, Interrupted, RunFailed, UserError
 
 USAGE = """usage: python -m runinference_metrics COMMAND
 
@@ -30,7 +34,11 @@ COMMANDS = ("run", "report", "compare", "verify", "metadata", "template")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; returns 0 done, 1 the run failed, 2 the user's input was wrong."""
+    """Runs a command.
+
+    Returns:
+        0 done, 1 the run failed, 2 the user's input was wrong, 130 somebody ended it.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
@@ -46,18 +54,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        return INTERRUPTED
     except RunFailed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
+def end(code: int) -> NoReturn:
+    """Ends the program.
+
+    Args:
+        code: the exit code; after a failure nothing is waited for, since threads of Beam's, or of a
+            model's, may be in the middle of something that has no end.
+    """
+    if code:
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def _end_at_sigterm() -> None:
     # The first process of a container ignores SIGTERM unless it says otherwise; `docker stop` would
     # wait ten seconds for it. `run` replaces this while there is something to clean up.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda *_: end(128 + signal.SIGTERM))
 
 
 if __name__ == "__main__":
     _end_at_sigterm()
-    sys.exit(main())
+    end(main())

@@ -2,6 +2,9 @@
 
 from runinference_metrics.redaction import redact
 
+# What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
+INTERRUPTED = 130
+
 
 class UserError(Exception):
     """The user's input was wrong: one line, exit code 2, no traceback.
@@ -37,6 +40,10 @@ class RunFailed(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(redact(" ".join(message.split())))
+
+
+class Interrupted(RunFailed):
+    """Ctrl-C or SIGTERM ended the run: one line, exit code 130."""
 
 
 def first_line(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 from conftest import ROOT
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed
-from runinference_metrics.running.interruption import handled
+from runinference_metrics.running.interruption import leaves_nothing
 from servers_for_tests import QuietHandler, serving
 
 MARKER = "a very private sentence"
@@ -194,7 +194,7 @@ def test_what_ended_the_run_is_shown_when_nothing_can_be_deleted_either(
     monkeypatch.setattr(FileSystems, "delete", refuse)
 
     def fail() -> None:
-        with handled(str(tmp_path), str(tmp_path)):
+        with leaves_nothing(str(tmp_path), str(tmp_path)):
             (tmp_path / "beam-temp-predictions-1f").mkdir()
             raise RunFailed("the cause")
 

@@ -45,7 +45,7 @@ def test_a_moving_line_on_a_terminal_and_plain_lines_elsewhere(
     monkeypatch.setattr(progress, "_LOG_EVERY_SECS", 0.02)
     monkeypatch.setattr(sys, "stderr", stream)
     count = ProgressCount(str(tmp_path))
-    with shown(str(tmp_path)):
+    with shown(lambda: texts_done(str(tmp_path))):
         for _ in range(10):
             count.add(1000)
             time.sleep(0.03)

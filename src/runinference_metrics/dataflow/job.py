@@ -43,13 +43,22 @@ def read_job(
         ),
         dataflow.JobsV1Beta3Client, endpoint, job_id,
     )  # fmt: skip
+    return document_of(job, _updates(job_id, project, region, endpoint), prices)
+
+
+def texts_classified(job_id: str, project: str, region: str, endpoint: str | None = None) -> int:
+    """How many texts a job has classified so far; arguments and errors as of `read_job`."""
+    beam = BeamMetrics(_user_metrics(_settled(_updates(job_id, project, region, endpoint))))
+    return beam.counter(names.BEAM_NAMESPACE, names.NUM_INFERENCES)
+
+
+def _updates(job_id: str, project: str, region: str, endpoint: str | None) -> list[dict[str, Any]]:
+    request = dataflow.GetJobMetricsRequest(project_id=project, location=region, job_id=job_id)
     found = ask(
-        lambda client, **how: client.get_job_metrics(
-            dataflow.GetJobMetricsRequest(**where), **how
-        ),
+        lambda client, **how: client.get_job_metrics(request, **how),
         dataflow.MetricsV1Beta3Client, endpoint, job_id,
     )  # fmt: skip
-    return document_of(job, found.get("metrics", []), prices)
+    return list(found.get("metrics", []))
 
 
 def document_of(

@@ -32,6 +32,11 @@ def is_local(options: PipelineOptions) -> bool:
     return runner in LOCAL_RUNNERS
 
 
+def is_dataflow(options: PipelineOptions) -> bool:
+    """Whether the run is a job on Dataflow."""
+    return options.view_as(StandardOptions).runner == "DataflowRunner"
+
+
 def local_workers(options: PipelineOptions) -> int:
     """How many workers a local run has; 0 asks for one a core, as in Beam."""
     asked = options.view_as(DirectOptions).direct_num_workers

@@ -1,17 +1,18 @@
-"""How far a local run has come, across its processes: one small file a process."""
+"""How far a run has come; locally, across its processes, by one small file a process."""
 
 import contextlib
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Often enough to look alive, seldom enough to cost nothing.
 _WRITE_EVERY_SECS = 0.2
 _SHOW_EVERY_SECS = 0.5
 _LOG_EVERY_SECS = 10.0
+_JOIN_SECS = 2.0
 
 
 class ProgressCount:
@@ -46,24 +47,29 @@ def texts_done(folder: str) -> int:
 
 
 @contextlib.contextmanager
-def shown(folder: str) -> Iterator[None]:
+def shown(done: Callable[[], int | None]) -> Iterator[None]:
     """Shows progress on standard error until the block ends: one moving line on a terminal, plain
-    lines elsewhere."""
+    lines elsewhere.
+
+    Args:
+        done: how many texts are classified; None when that is not known.
+    """
     stop = threading.Event()
-    thread = threading.Thread(target=_show, args=(folder, stop), daemon=True)
+    thread = threading.Thread(target=_show, args=(done, stop), daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        # Whoever is asked for the number may have stopped answering.
+        thread.join(_JOIN_SECS)
 
 
-def _show(folder: str, stop: threading.Event) -> None:
+def _show(texts_done: Callable[[], int | None], stop: threading.Event) -> None:
     terminal = sys.stderr.isatty()
     first: tuple[float, int] | None = None
     while not stop.wait(_SHOW_EVERY_SECS if terminal else _LOG_EVERY_SECS):
-        done, now = texts_done(folder), time.monotonic()
+        done, now = texts_done(), time.monotonic()
         if not done:
             continue
         # The rate counts from the first batch on: start-up is not throughput.

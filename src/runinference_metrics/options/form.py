@@ -10,3 +10,5 @@ FIELD = r"^[^\n\r]+$"
 FIELD_OR_NOTHING = r"^[^\n\r]*$"
 
 DATA, MODEL, BATCHES, WORKERS = "Data", "Model and device", "Batches", "Workers"
+# No part of the form: nobody waits for a job that a template launched.
+COMMAND_LINE = "On the command line only"

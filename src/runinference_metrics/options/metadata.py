@@ -19,7 +19,7 @@ def template() -> dict[str, Any]:
         "name": "Text classification with RunInference",
         "description": "Classifies text files with a Hugging Face sequence-classification model "
         "on CPU or GPU workers, and reports what the inference cost.",
-        "parameters": [_parameter(one) for one in PARAMETERS],
+        "parameters": [_parameter(one) for one in PARAMETERS if one.in_form],
         "streaming": False,
         "supportsAtLeastOnce": False,
         "supportsExactlyOnce": True,

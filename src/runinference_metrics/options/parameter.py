@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runinference_metrics.errors import UserError
+from runinference_metrics.options.form import COMMAND_LINE
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Parameter:
     choices: tuple[str, ...] = ()
     regex: str | None = None
     shown_with: tuple[str, str] | None = None
+
+    @property
+    def in_form(self) -> bool:
+        """Whether the template has it, and with it the console's form."""
+        return self.group != COMMAND_LINE
 
     def value(self, text: str) -> Any:
         """Parses `text`; raises UserError naming the flag, what it takes and what came."""

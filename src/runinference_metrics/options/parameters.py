@@ -223,6 +223,17 @@ PARAMETERS: tuple[Parameter, ...] = (
         regex=r"^[0-9]{1,5}$",
     ),
     Parameter(
+        "start_timeout_secs",
+        "Longest wait for a first worker, in seconds",
+        "On runners other than Dataflow and this machine: if no worker has done anything by then, "
+        "the job is cancelled, since such a runner may wait for ever. 0 means no limit.",
+        "600",
+        f"a whole number from 0 (no limit) to {LONGEST_TIMEOUT_SECS}",
+        values.whole_number(LONGEST_TIMEOUT_SECS, 0),
+        "NUMBER",
+        form.COMMAND_LINE,
+    ),
+    Parameter(
         "prices",
         "Prices",
         "A YAML or JSON file, local or gs://, with the prices of resource hours; with it "

@@ -31,6 +31,7 @@ class Settings:
     keep_fields: tuple[str, ...]
     max_failure_rate: float
     inference_timeout_secs: int
+    start_timeout_secs: int
     prices: str
     overwrite: bool
 

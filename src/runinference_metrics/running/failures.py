@@ -30,9 +30,18 @@ _SYSTEM_ERRORS = "|".join([
 ])  # fmt: skip
 # How the client of Cloud Storage says what an upload was answered.
 _HTTP_ANSWER = re.compile(r"\(([45]\d\d), 'Expected one of'")
-# How the local runner says that a worker process is gone.
-_DEAD_WORKER = "Channel closed prematurely"
-_STEP = r"(?: \[while running '(?P<step>[^']*)'\])?\s*$"
+# How the local runner says that a worker process is gone; and Prism, in one way or the other.
+_DEAD_LOCAL_WORKER = "Channel closed prematurely"
+_DEAD_WORKER = re.compile("SDK worker disconnected|send on closed channel")
+# A cause that is longer helps nobody: Go's errors hold whole structures.
+_LONGEST_CAUSE = 300
+# How Beam begins what a job service says of a job.
+_PIPELINE_FAILED = re.compile(r"^Pipeline \S+ failed in state \w+: ")
+# Beam's own errors say "with exceptions None" before and after it.
+_STEP = (
+    r"(?: with exceptions None)?"
+    r"(?: \[while running '(?P<step>[^']*)'\](?: with exceptions None)?)?\s*$"
+)
 _USER_ERROR = re.compile(r"errors\.UserError: --(\S+) takes (.*); got (.*?)" + _STEP, re.MULTILINE)
 _RUN_FAILED = re.compile(r"errors\.RunFailed: (.*?)" + _STEP, re.MULTILINE)
 _SYSTEM_ERROR = re.compile(
@@ -41,39 +50,62 @@ _SYSTEM_ERROR = re.compile(
 _LATER_ERROR = re.compile(r"^[\w.]+(?:Error|Exception)\b", re.MULTILINE)
 
 
-def raise_plainly(error: Exception, workers_said: str = "") -> NoReturn:
+def raise_plainly(error: Exception, workers_said: str = "", job: str = "") -> NoReturn:
     """Turns what came back from a worker, a traceback in a string, into one line.
 
     Args:
         error: what ended the pipeline.
         workers_said: what worker processes wrote to their standard error.
+        job: the job and where to look at it, in a sentence, when it ran elsewhere.
 
     Raises:
         UserError: the user's input was the cause.
-        RunFailed: anything else. If the cause is not known, the traceback is logged too.
+        RunFailed: anything else. If the cause of a local run's end is not known, the traceback is
+            logged too.
     """
     # An error that is no string of a worker's has its type outside of its text.
     text = f"{type(error).__module__}.{type(error).__name__}: {error}"
     if wrong := list(_USER_ERROR.finditer(text)):
         raise UserError(*wrong[-1].group(1, 2, 3)) from error
+    why = _known(text)
+    if not why:
+        if not job:
+            _LOG.error("The pipeline failed. %s", workers_said, exc_info=error)
+        why = f"The run failed: {_last_cause(str(error)) or type(error).__name__}"
+    raise RunFailed(f"{why.rstrip('.')}. {job}" if job else why) from error
+
+
+def _known(text: str) -> str | None:
+    """What happened, in a sentence, if it is one of the usual things."""
     if failed := list(_RUN_FAILED.finditer(text)):
-        raise RunFailed(failed[-1].group(1)) from error
-    if _DEAD_WORKER in text:
-        raise RunFailed(
+        return failed[-1].group(1)
+    if _DEAD_WORKER.search(text):
+        return (
+            "The run failed: a worker died in the middle of its work, and this runner does not "
+            "replace it. Was it killed, or is there too little memory? Run again."
+        )
+    if _DEAD_LOCAL_WORKER in text:
+        return (
             "The run failed: a worker process died in the middle of its work. Was it killed, or is "
             "there too little memory for so many (--direct_num_workers)? This runner does not "
             "replace it: run again."
-        ) from error
+        )
     system = list(_SYSTEM_ERROR.finditer(text))
     # Only if it is the end of the chain, not what a later error arose from.
-    if system and not _LATER_ERROR.search(text, system[-1].end()):
-        name, message, step = system[-1].group("name", "message", "step")
-        if answer := _HTTP_ANSWER.match(message):
-            message = f"the bucket answered {answer[1]} {http.HTTPStatus(int(answer[1])).phrase}"
-        doing = _DOING.get((step or "").split("/")[0])
-        when = f" while {doing}" if doing else ""
-        raise RunFailed(f"The run failed{when}: {message} ({name.split('.')[-1]})") from error
-    _LOG.error("The pipeline failed. %s", workers_said, exc_info=error)
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    cause = lines[-1].strip() if lines else type(error).__name__
-    raise RunFailed(f"The run failed: {cause}") from error
+    if not system or _LATER_ERROR.search(text, system[-1].end()):
+        return None
+    name, message, step = system[-1].group("name", "message", "step")
+    if answer := _HTTP_ANSWER.match(message):
+        message = f"the bucket answered {answer[1]} {http.HTTPStatus(int(answer[1])).phrase}"
+    doing = _DOING.get((step or "").split("/")[0])
+    when = f" while {doing}" if doing else ""
+    return f"The run failed{when}: {message} ({name.split('.')[-1]})"
+
+
+def _last_cause(text: str) -> str:
+    """What ended it, of an error that may hold a traceback of Python's, or one of Go's."""
+    said = _PIPELINE_FAILED.sub("", text).strip()
+    if "Traceback" in said:
+        # Python ends with the error, at the margin; Go begins with it.
+        said = [line for line in said.splitlines() if line[:1].strip()][-1]
+    return said.splitlines()[0].strip()[:_LONGEST_CAUSE] if said else ""

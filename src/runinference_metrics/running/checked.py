@@ -1,0 +1,68 @@
+"""A run that may start: its parameters, its input and its surroundings are as they must be."""
+
+import platform
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+
+from runinference_metrics import __version__ as version
+from runinference_metrics.dataflow import workers
+from runinference_metrics.inference.handler import ClassifierHandler, spec_of
+from runinference_metrics.metrics.prices import Prices
+from runinference_metrics.options.settings import Settings
+from runinference_metrics.pipeline import Plan
+
+
+@dataclass(frozen=True)
+class CheckedRun:
+    """What a runner needs to know of a run.
+
+    Args:
+        settings: the parameters.
+        patterns: the input patterns, each of which matches files.
+        prices: what resources cost, if the user said so.
+        beam_options: the flags that are Beam's.
+    """
+
+    settings: Settings
+    patterns: list[str]
+    prices: Prices | None
+    beam_options: PipelineOptions
+
+    def handler(
+        self, progress_folder: str | None = None, ends_with_device: bool = False
+    ) -> ClassifierHandler:
+        """The model handler.
+
+        Args:
+            progress_folder: where the processes of a local run say how far they are.
+            ends_with_device: whether a process that lost its GPU ends, to be started again.
+        """
+        return ClassifierHandler(
+            spec_of(self.settings, workers.threads_per_process(self.beam_options)),
+            progress_folder,
+            timeout_secs=self.settings.inference_timeout_secs or None,
+            ends_with_device=ends_with_device,
+        )
+
+    def plan(
+        self, handler: ClassifierHandler, runner: str, spread: bool, accelerator: str | None = None
+    ) -> Plan:
+        """The run, ready to be wired.
+
+        Args:
+            handler: the model handler.
+            runner: the runner's name, for metrics.json.
+            spread: whether batches are shuffled between reading and inference.
+            accelerator: the GPU that the inference step alone is to have, as a resource hint.
+        """
+        facts = {
+            "job": self.beam_options.view_as(GoogleCloudOptions).job_name,
+            "runner": runner,
+            "version": version,
+            "beam_version": beam.__version__,
+            "python_version": platform.python_version(),
+            "parameters": self.settings.as_parameters(),
+        }
+        return Plan(self.settings, self.patterns, handler, spread, facts, self.prices, accelerator)

@@ -1,0 +1,44 @@
+"""A run on this machine, in the runner that Beam brings along."""
+
+import tempfile
+
+import apache_beam as beam
+
+from runinference_metrics import pipeline
+from runinference_metrics.dataflow import workers
+from runinference_metrics.inference.progress import shown, texts_done
+from runinference_metrics.report.table import print_table
+from runinference_metrics.running import interruption
+from runinference_metrics.running.checked import CheckedRun
+from runinference_metrics.running.failures import raise_plainly
+from runinference_metrics.running.local_runner import LocalRunner
+from runinference_metrics.writing import documents
+
+
+def run(checked: CheckedRun) -> None:
+    """Runs to the end, and prints the table.
+
+    Raises:
+        UserError, RunFailed: the run failed.
+    """
+    output = checked.settings.output
+    with (
+        tempfile.TemporaryDirectory() as progress_folder,
+        interruption.leaves_nothing(output, progress_folder),
+    ):
+        # DirectRunner would first try to download another runner from the internet.
+        runner = LocalRunner(progress_folder)
+        built = beam.Pipeline(runner=runner, options=checked.beam_options)
+        spread = workers.local_workers(checked.beam_options) > 1
+        handler = checked.handler(progress_folder)
+        pipeline.build(built, checked.plan(handler, "DirectRunner", spread))
+        with shown(lambda: texts_done(progress_folder)):
+            _finish(built, runner)
+    print_table(documents.read(output), output)
+
+
+def _finish(built: beam.Pipeline, runner: LocalRunner) -> None:
+    try:
+        built.run().wait_until_finish()
+    except Exception as error:
+        raise_plainly(error, runner.said())
