@@ -210,6 +210,19 @@ class Program:
         return Ran(done.returncode, done.stdout, done.stderr, folder)
 
 
+def engine_path(variable: str) -> Path | None:
+    """One of Beam's own programs, BEAM_BOOT or BEAM_PRISM, where somebody has it.
+
+    CONTRIBUTING.md says how to get them. CI has them, and there a missing one fails.
+    """
+    path = os.environ.get(variable)
+    if not path:
+        return None
+    if not os.access(path, os.X_OK):
+        pytest.fail(f"{variable} is {path}, which is no program")
+    return Path(path)
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
     return Program(tmp_path)

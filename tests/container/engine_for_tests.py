@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, engine_path
 
 STANDINS = Path(__file__).parent / "standins"
 # Layers and images; kept between runs of the tests, so that a second run builds in seconds.
@@ -96,8 +96,11 @@ def engine() -> Engine:
 def standins(engine: Engine) -> None:
     if not engine.has(BASE):
         _make_base(engine)
-    for name, file in ((SDK, "Dockerfile.beam"), (LAUNCHER, "Dockerfile.launcher")):
-        engine("build", f"--tag={name}", f"--file={STANDINS / file}", str(STANDINS))
+    engine("build", f"--tag={LAUNCHER}", f"--file={STANDINS}/Dockerfile.launcher", str(STANDINS))
+    folder = engine.store / "beam"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(engine_path("BEAM_BOOT") or STANDINS / "boot", folder / "boot")
+    engine("build", f"--tag={SDK}", f"--file={STANDINS}/Dockerfile.beam", str(folder))
 
 
 def _make_base(engine: Engine) -> None:

@@ -129,7 +129,14 @@ def test_a_person_gets_help_and_plain_errors(engine: Engine) -> None:  # noqa: F
 
 def test_flags_alone_start_boot(engine: Engine) -> None:  # noqa: F811
     done = engine.run("--id=1", check=False)
-    assert "No id or no provision endpoint provided." in done.stderr
+    assert "No provision endpoint provided." in done.stderr
+
+
+def test_a_worker_that_can_write_nowhere_says_what_it_needs(engine: Engine) -> None:  # noqa: F811
+    done = engine("run", "--rm", "--network=none", "--read-only", "--read-only-tmpfs=false", IMAGE,
+                  "--id=1", check=False)  # fmt: skip
+    assert done.returncode == 1
+    assert "error: a worker needs a folder to write to: mount one at /tmp" in done.stderr
 
 
 def test_the_launcher_is_where_dataflow_looks(engine: Engine) -> None:  # noqa: F811

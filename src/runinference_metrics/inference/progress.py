@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 # Often enough to look alive, seldom enough to cost nothing.
 _WRITE_EVERY_SECS = 0.2
@@ -47,15 +48,16 @@ def texts_done(folder: str) -> int:
 
 
 @contextlib.contextmanager
-def shown(done: Callable[[], int | None]) -> Iterator[None]:
-    """Shows progress on standard error until the block ends: one moving line on a terminal, plain
-    lines elsewhere.
+def shown(done: Callable[[], int | None], stream: TextIO | None = None) -> Iterator[None]:
+    """Shows progress until the block ends: one moving line on a terminal, plain lines elsewhere.
 
     Args:
         done: how many texts are classified; None when that is not known.
+        stream: where; None means standard error.
     """
     stop = threading.Event()
-    thread = threading.Thread(target=_show, args=(done, stop), daemon=True)
+    arguments = (done, stop, stream or sys.stderr)
+    thread = threading.Thread(target=_show, args=arguments, daemon=True)
     thread.start()
     try:
         yield
@@ -65,8 +67,8 @@ def shown(done: Callable[[], int | None]) -> Iterator[None]:
         thread.join(_JOIN_SECS)
 
 
-def _show(texts_done: Callable[[], int | None], stop: threading.Event) -> None:
-    terminal = sys.stderr.isatty()
+def _show(texts_done: Callable[[], int | None], stop: threading.Event, stream: TextIO) -> None:
+    terminal = stream.isatty()
     first: tuple[float, int] | None = None
     while not stop.wait(_SHOW_EVERY_SECS if terminal else _LOG_EVERY_SECS):
         done, now = texts_done(), time.monotonic()
@@ -77,6 +79,6 @@ def _show(texts_done: Callable[[], int | None], stop: threading.Event) -> None:
         rate = (done - first[1]) / (now - first[0]) if now > first[0] else 0.0
         line = f"{done:,} texts classified" + (f", {rate:,.0f} texts/s" if rate else "")
         print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n",
-              file=sys.stderr, flush=True)  # fmt: skip
+              file=stream, flush=True)  # fmt: skip
     if terminal:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        print("\r\033[K", end="", file=stream, flush=True)

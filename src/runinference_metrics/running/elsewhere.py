@@ -1,10 +1,7 @@
-"""A run as a job on another runner: submitted, watched to its end, cancelled when need be."""
+"""A run as a job on another runner: submitted, watched to its end, and reported."""
 
 import dataclasses
 import os
-import sys
-import threading
-import time
 from typing import Any
 
 import apache_beam as beam
@@ -17,23 +14,16 @@ from apache_beam.options.pipeline_options import (
 
 from runinference_metrics import pipeline
 from runinference_metrics.dataflow import workers
-from runinference_metrics.errors import FlagError, Interrupted, RunFailed, UserError, one_line
-from runinference_metrics.inference.progress import shown
+from runinference_metrics.errors import FlagError, RunFailed, UserError, one_line
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.report.table import print_table
 from runinference_metrics.running import interruption
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.running.failures import raise_plainly
 from runinference_metrics.running.job import DataflowJob, Job
+from runinference_metrics.running.watch import watch
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import unfinished_in
-
-# Often enough that a signal is answered at once.
-_LOOK_EVERY_SECS = 0.2
-# Looking for signs of life asks the runner and lists the output folder.
-_LOOK_FOR_WORKERS_EVERY_SECS = 5.0
-# A runner that takes a request to cancel answers in well under this; the rest is not ours.
-_CANCEL_WITHIN_SECS = 10.0
 
 
 def with_absolute_paths(settings: Settings) -> Settings:
@@ -74,7 +64,7 @@ def run(checked: CheckedRun) -> None:
             return
         job = (DataflowJob if workers.is_dataflow(options) else Job)(result, options)
         try:
-            _watched(job, checked, before, interrupted)
+            watch(job, checked, before, interrupted)
         except Exception:
             interruption.remove_unfinished(output, before)
             raise
@@ -110,98 +100,6 @@ def _raise_no_job_service(error: Exception, options: PipelineOptions) -> None:
         ) from error  # fmt: skip
 
 
-def _watched(
-    job: Job, checked: CheckedRun, before: set[str], interrupted: interruption.Interruption
-) -> None:
-    """Returns when the job is done; raises when it is not to be."""
-    # A job server that Beam started takes Ctrl-C for itself.
-    interrupted.take_signals()
-    _say(f"Job {job}." + (f" {job.address}" if job.address else ""))
-    limit = 0 if job.notices_missing_workers else checked.settings.start_timeout_secs
-    started = looked = time.monotonic()
-    waits_for_workers = limit > 0
-    with shown(job.texts_done):
-        while job.going_on and not interrupted.came:
-            time.sleep(_LOOK_EVERY_SECS)
-            now = time.monotonic()
-            if waits_for_workers and now - looked >= min(_LOOK_FOR_WORKERS_EVERY_SECS, limit / 2):
-                looked = now
-                waits_for_workers = not _somebody_works(job, checked.settings.output, before)
-                if waits_for_workers and now - started >= limit:
-                    _cancel(job)
-                    raise RunFailed(_no_worker(job, limit, checked.beam_options))
-    if interrupted.came:
-        raise Interrupted(_cancel(job))
-    _raise_unless_done(job)
-
-
-def _somebody_works(job: Job, output: str, before: set[str]) -> bool:
-    # Not every runner counts before the end; the first thing that a worker does is to make a
-    # folder for its shards.
-    return job.works() or bool(set(unfinished_in(output)) - before)
-
-
-def _no_worker(job: Job, limit: int, options: PipelineOptions) -> str:
-    portable = options.view_as(PortableOptions)
-    look = {
-        "EXTERNAL": f"the log of the worker pool at {portable.environment_config}",
-        "DOCKER": f"the log of the container of {portable.environment_config}",
-    }.get(portable.environment_type or "", "the runner's log")
-    return (
-        f"No worker has started within {limit} s, so the job {job} was cancelled: {look} says why; "
-        "--start_timeout_secs allows more time."
-    )
-
-
-def _raise_unless_done(job: Job) -> None:
-    address = f" {job.address}" if job.address else ""
-    try:
-        state = job.ending()
-    except Exception as error:
-        _raise_runner_gone(error, job)
-        raise_plainly(error, job=f"Job {job}.{address}")
-    if state not in ("DONE", "UPDATED", "DRAINED"):
-        raise RunFailed(f"The job {job} ended as {state}.{address}")
-
-
-def _raise_runner_gone(error: Exception, job: Job) -> None:
-    if said := _grpc_said(error):
-        raise RunFailed(
-            f"The run failed: the runner of job {job} is gone ({said}); its log says why."
-        ) from error
-
-
-def _grpc_said(error: Exception) -> str | None:
-    """What an error of gRPC's says; it is not the job's, but of the way to its runner."""
-    details = getattr(error, "details", None)
-    return one_line(details()) if callable(details) else None
-
-
-def _cancel(job: Job) -> str:
-    """Cancels the job, and says in a sentence whether that worked."""
-    _say(f"Cancelling job {job}.")
-    failed: list[Exception] = []
-
-    def cancel() -> None:
-        try:
-            job.cancel()
-        except Exception as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=cancel, daemon=True)
-    thread.start()
-    thread.join(_CANCEL_WITHIN_SECS)
-    address = f" {job.address}" if job.address else ""
-    if job.ends_with_program:
-        return f"The job {job} ends with this program."
-    if thread.is_alive():
-        return f"The job {job} may go on: its runner did not answer the request to cancel.{address}"
-    if failed:
-        why = _grpc_said(failed[0]) or one_line(failed[0])
-        return f"The job {job} may go on: it could not be cancelled ({why}).{address}"
-    return f"The job {job} was cancelled.{address}"
-
-
 def _document(job: Job, output: str) -> dict:
     try:
         return documents.read(output)
@@ -211,7 +109,3 @@ def _document(job: Job, output: str) -> dict:
             "wrote to a disk of their own. Take an --output that they share with this machine, "
             "such as a bucket."
         ) from error
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
