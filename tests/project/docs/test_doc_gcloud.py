@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pages_for_tests import GUIDES, Command, commands
-from tools_for_tests import dry_run, words
+from tools_for_tests import dry_run, without_makes, words
 
 from conftest import ROOT
 from gcloud_for_tests import (
@@ -82,7 +82,7 @@ def test_a_documented_launch_is_one(command: Command, tmp_path: Path) -> None:
         done = subprocess.run(
             ["bash", "-c", command.text],
             cwd=ROOT, capture_output=True, text=True, timeout=120,
-            env=environment(dataflow, tmp_path),
+            env=without_makes(environment(dataflow, tmp_path)),
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (launched,) = dataflow.launched
