@@ -1,13 +1,21 @@
 import copy
+import itertools
 import json
 import re
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from conftest import ROOT
 from runinference_metrics.__main__ import main
 from runinference_metrics.options import metadata
+from runinference_metrics.options.metadata_faults import (
+    _OPTION_KEYS,
+    _PARAMETER_KEYS,
+    _TEMPLATE_KEYS,
+)
 from runinference_metrics.options.parameters import PARAMETERS
 
 
@@ -69,6 +77,12 @@ def broken(**changes: Any) -> dict[str, Any]:
         ({"name": "x", "colour": 1}, "unknown key 'colour'"),
         ({"parameters": []}, "it has no name"),
         ({"name": "x", "streaming": "false"}, "streaming is neither true nor false"),
+        ({"name": 1}, "name 1 is no string"),
+        ({"name": "x", "description": ["y"]}, "description ['y'] is no string"),
+        ({"name": "x", "category": {}}, "unknown key 'category'"),
+        ({"name": "x", "additionalUserLabels": {}}, "unknown key 'additionalUserLabels'"),
+        ({"name": "x", "defaultStreamingMode": "TWICE"}, "unknown defaultStreamingMode 'TWICE'"),
+        ({"name": "x", "defaultStreamingMode": "EXACTLY_ONCE"}, "for a streaming template that"),
         ({"name": "x", "parameters": {}}, "parameters is no list"),
         ({"name": "x", "parameters": [{}]}, "parameter 0 has no name"),
         (broken(color=1), "device: unknown key 'color'"),
@@ -76,7 +90,7 @@ def broken(**changes: Any) -> dict[str, Any]:
         (broken(helpText=None), "device: has no helpText"),
         (broken(paramType="STRING"), "device: unknown paramType 'STRING'"),
         (broken(isOptional="true"), "device: isOptional is neither true nor false"),
-        (broken(defaultValue=1), "device: its default 1 is no string"),
+        (broken(defaultValue=1), "device: defaultValue 1 is no string"),
         (broken(defaultValue="TPU"), "device: its default 'TPU' is none of its options"),
         (broken(regexes=["["]), "device: the regex '[' does not compile"),
         (broken(regexes=["^G"]), "device: its default 'CPU' does not match '^G'"),
@@ -85,10 +99,22 @@ def broken(**changes: Any) -> dict[str, Any]:
         (broken(enumOptions=[{"label": "CPU"}]), "device: has an option without a value"),
         (broken(enumOptions=[{"value": "CPU"}, {"value": "CPU"}]), "device: has an option twice"),
         (broken(enumOptions=[{"value": "CPU", "x": 1}]), "unknown key 'x' in an option"),
+        (
+            broken(enumOptions=[{"value": "CPU", "label": 1}]),
+            "its option 'CPU' is no text",
+        ),
+        (broken(enumOptions=[{"value": "CPU", "description": " "}]), "the description of its opt"),
+        (broken(enumOptions=[{"value": "CPU"}, {"value": "x", "label": "CPU"}]), "look the same"),
+        (broken(hiddenUi="no"), "device: hiddenUi is neither true nor false"),
+        (broken(groupName=1), "device: groupName 1 is no string"),
+        (broken(customMetadata={"a": 1}), "device: customMetadata is no object of strings"),
+        (broken(paramType=["ENUM"]), "device: paramType ['ENUM'] is no string"),
         (broken(paramType="TEXT"), "device: has enumOptions, but is TEXT"),
         (broken(paramType="NUMBER"), "device: its default 'CPU' is no number"),
         (broken(paramType="BOOLEAN"), "device: its default 'CPU' is neither true nor false"),
-        (broken(parentName="x"), "parentName and parentTriggerValues go together"),
+        (broken(parentTriggerValues=["a"]), "device: parentTriggerValues without parentName"),
+        (broken(parentName="x", parentTriggerValues="a"), "parentTriggerValues is no list of str"),
+        (broken(parentName="precision"), "device: its groupName has no effect beside parentName"),
         (broken(parentName="x", parentTriggerValues=["a"]), "its parent 'x' is no other parameter"),
         (broken(parentName="precision", parentTriggerValues=["int4"]), "not all options of precis"),
         (broken(name="model"), "model: is there twice"),
@@ -96,6 +122,53 @@ def broken(**changes: Any) -> dict[str, Any]:
 )
 def test_every_fault_is_found(content: Any, fault: str) -> None:
     assert any(fault in one for one in metadata.faults(content)), metadata.faults(content)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "a", "b", "ENUM", "["]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from([*_PARAMETER_KEYS, *_OPTION_KEYS, *_TEMPLATE_KEYS]), inner, max_size=6),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.fixed_dictionaries({"name": JSON, "parameters": st.lists(JSON, max_size=3)}) | JSON)
+@example({"name": "x", "parameters": [{"name": "a", "paramType": "ENUM", "parentName": ["a"]}]})
+@example({"name": "x", "parameters": [{"name": "a", "parentName": "a", "enumOptions": 1}]})
+def test_whatever_comes_is_judged_in_sentences(content: Any) -> None:
+    assert all(isinstance(one, str) and one for one in metadata.faults(content))
+
+
+def test_a_parent_without_values_is_shown_with_any() -> None:
+    # As the API has it: "If left empty, ANY non-empty value" shows the parameter.
+    template = copy.deepcopy(metadata.template())
+    (gpu,) = [one for one in template["parameters"] if one["name"] == "accelerator"]
+    del gpu["parentTriggerValues"]
+    assert metadata.faults(template) == []
+
+
+def test_the_form_reads_well() -> None:
+    parameters = metadata.template()["parameters"]
+    for one in parameters:
+        assert len(one["label"]) <= 30, one["label"]
+        # A person sees fields, not flags, and sentences.
+        assert "--" not in one["helpText"]
+        assert re.fullmatch(r"[A-Z].*\.", one["helpText"]), one["name"]
+        for option in one.get("enumOptions", []):
+            assert option["label"], option
+            assert re.fullmatch(r"\S.*\.", option["description"]), option
+
+
+def test_the_form_keeps_together_what_belongs_together() -> None:
+    parameters = metadata.template()["parameters"]
+    groups = [one["groupName"] for one in parameters if "groupName" in one]
+    assert len(list(itertools.groupby(groups))) == len(set(groups))
+    for before, one in itertools.pairwise(parameters):
+        if "parentName" in one:
+            assert one["parentName"] in (before["name"], before.get("parentName"))
+    # What must be filled in comes first.
+    optional = [one["isOptional"] for one in parameters]
+    assert optional == sorted(optional)
 
 
 def test_the_template_names_launchers_and_workers_image(

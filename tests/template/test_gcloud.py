@@ -1,14 +1,10 @@
 """The real gcloud against local fakes: what it builds, what it posts, and the job that follows."""
 
-import http.server
 import json
-import os
+import re
 import shutil
 import subprocess
-import threading
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,110 +13,25 @@ from test_bucket import bucket  # noqa: F401
 from test_launch import get, job
 
 from conftest import ROOT
-from runinference_metrics.options import metadata
+from gcloud_for_tests import (
+    NEEDS_GCLOUD,
+    Dataflow,
+    as_the_launcher_calls,
+    environment,
+    serving_dataflow,
+)
+from runinference_metrics.options import metadata, metadata_faults
 from runinference_metrics.options.accelerators import ACCELERATORS
 
-pytestmark = [
-    pytest.mark.starts,
-    pytest.mark.skipif(
-        shutil.which("gcloud") is None, reason="gcloud, the Google Cloud CLI, is not installed"
-    ),
-]
+pytestmark = [pytest.mark.starts, NEEDS_GCLOUD]
 IMAGE = "us-docker.pkg.dev/p/r/text:abc"
 TEMPLATE = "gs://results/template.json"
 
 
-@dataclass
-class Dataflow:
-    """A fake of the two calls of Dataflow's API that launching makes.
-
-    Args:
-        url: its address.
-        launched: the bodies of the launches, in order.
-        states: what a job's state is, one for each time it is asked; the last one stays.
-    """
-
-    url: str = ""
-    launched: list[dict[str, Any]] = field(default_factory=list)
-    states: list[str] = field(default_factory=lambda: ["JOB_STATE_DONE"])
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Dataflow's API, and a way to the emulated bucket for gcloud's uploads."""
-
-    def __init__(self, storage: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.storage = storage
-        self.dataflow = Dataflow(f"http://127.0.0.1:{self.server_port}/")
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        if "/storage/" in self.path:
-            return self.forward()
-        states = self.server.dataflow.states
-        state = states.pop(0) if len(states) > 1 else states[0]
-        self.answer({"id": "job-1", "name": "a-job", "currentState": state})
-
-    def do_POST(self) -> None:
-        if "/storage/" in self.path:
-            return self.forward()
-        where = "/v1b3/projects/my-project/locations/us-central1/flexTemplates:launch"
-        assert self.path.partition("?")[0] == where
-        length = int(self.headers["Content-Length"])
-        self.server.dataflow.launched.append(json.loads(self.rfile.read(length)))
-        self.answer({"job": {"id": "job-1", "name": "a-job", "projectId": "my-project"}})
-
-    def forward(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
-        # The emulator takes a multipart boundary only in the other kind of quotes.
-        headers = {"Content-Type": (self.headers["Content-Type"] or "").replace("'", '"')}
-        path = self.path.replace("//", "/")
-        request = urllib.request.Request(self.server.storage + path, body, headers,
-                                         method=self.command)  # fmt: skip
-        with urllib.request.urlopen(request) as found:
-            self.reply(found.read(), found.headers["Content-Type"])
-
-    def answer(self, content: dict[str, Any]) -> None:
-        self.reply(json.dumps(content).encode(), "application/json")
-
-    def reply(self, body: bytes, kind: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def dataflow(bucket: dict[str, str]) -> Iterator[Dataflow]:  # noqa: F811
-    server = Server(bucket["STORAGE_EMULATOR_HOST"])
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.dataflow
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def environment(dataflow: Dataflow | None, folder: Path) -> dict[str, str]:
-    url = dataflow.url if dataflow else "http://127.0.0.1:9/"
-    return {
-        **os.environ,
-        "CLOUDSDK_CONFIG": str(folder / "gcloud"),
-        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
-        "CLOUDSDK_CORE_PROJECT": "my-project",
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_DATAFLOW": url,
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{url}storage/v1/",
-        "POLL_SECS": "0",
-    }
+    with serving_dataflow(bucket["STORAGE_EMULATOR_HOST"]) as seen:
+        yield seen
 
 
 def gcloud(folder: Path, dataflow: Dataflow | None, *arguments: str) -> str:
@@ -153,6 +64,30 @@ def test_the_spec_is_what_gcloud_builds_and_the_workers_image(tmp_path: Path) ->
     assert own["defaultEnvironment"] == {"sdkContainerImage": IMAGE}
 
 
+def test_gcloud_drops_what_is_said_of_it(tmp_path: Path) -> None:
+    built = json.loads(build(tmp_path, None, "--print-only", "--format=value(.)"))
+    dropped = set(metadata.template()) - set(built["metadata"])
+    assert dropped == {"streaming", "supportsAtLeastOnce", "supportsExactlyOnce"}
+    assert dropped <= set(re.findall(r"`(\w+)`", str(metadata.spec.__doc__)))
+
+
+@pytest.mark.parametrize(
+    ("message", "known"),
+    [
+        ("TemplateMetadata", metadata_faults._TEMPLATE_KEYS),
+        ("ParameterMetadata", metadata_faults._PARAMETER_KEYS),
+        ("ParameterMetadataEnumOption", metadata_faults._OPTION_KEYS),
+        ("FlexTemplateRuntimeEnvironment", set(metadata.spec(IMAGE)["defaultEnvironment"])),
+    ],
+)
+def test_the_fields_are_those_of_the_api(message: str, known: set[str]) -> None:
+    lib = Path(str(shutil.which("gcloud"))).resolve().parent.parent / "lib"
+    (file,) = lib.glob("**/dataflow/v1b3/dataflow_v1b3_messages.py")
+    (body,) = re.findall(rf"^class {message}\(.*?(?=^class )", file.read_text(), re.S | re.M)
+    # A newer API may have more.
+    assert known <= set(re.findall(r"^  (\w+) = _messages\.", body, re.M))
+
+
 def test_gcloud_uploads_the_same(
     tmp_path: Path, dataflow: Dataflow, bucket: dict[str, str]  # noqa: F811
 ) -> None:  # fmt: skip
@@ -160,19 +95,6 @@ def test_gcloud_uploads_the_same(
     uploaded = json.loads(get(bucket, "template.json"))
     own = metadata.spec(IMAGE)
     assert without_what_gcloud_drops(own) == without_what_gcloud_drops(uploaded)
-
-
-def as_the_launcher_calls(launched: dict[str, Any]) -> list[str]:
-    """The flags of the main program, from what gcloud posted."""
-    parameter = launched["launchParameter"]
-    flags = [f"--{name}={value}" for name, value in parameter["parameters"].items()]
-    names = {"machineType": "machine_type", "maxWorkers": "max_num_workers",
-             "numWorkers": "num_workers"}  # fmt: skip
-    for name, value in parameter.get("environment", {}).items():
-        # What is off is not passed on: Beam's own switches take no value.
-        if value is not False:
-            flags.append(f"--{names[name]}={value}")
-    return [*flags, f"--job_name={parameter['jobName']}"]
 
 
 LAUNCHES = [("CPU", None, None)] + [

@@ -152,6 +152,13 @@ def test_what_the_user_sets_stays(bucket: dict[str, str]) -> None:  # noqa: F811
     assert images == {"gcr.io/p/other:1"}
 
 
+def test_labels_in_either_form_stand_in_the_job(bucket: dict[str, str]) -> None:  # noqa: F811
+    done = launch(bucket, '--labels={"team":"nlp","goog-template":"flex"}', "--labels=env=dev")
+    assert done.returncode == 0, done.stderr[-3000:]
+    labels = json.loads(get(bucket, "job_object"))["labels"]
+    assert labels == {"team": "nlp", "goog-template": "flex", "env": "dev"}
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -162,6 +169,10 @@ def test_what_the_user_sets_stays(bucket: dict[str, str]) -> None:  # noqa: F811
         (["--accelerator=nvidia-l5"], "--accelerator takes one of nvidia-l4,"),
         (["--model=/no/model"], "--model takes a folder with a sequence-classification model"),
         (["--prices=gs://results/none.yaml"], "--prices takes a file that can be read"),
+        (["--labels={team"], "--labels takes KEY=VALUE, or a JSON object"),
+        (['--labels={"team":null}'], "--labels takes KEY=VALUE, or a JSON object"),
+        (['--labels={"team":1}'], "--labels takes KEY=VALUE, or a JSON object"),
+        (["--labels=Team=NLP"], "; got 'Team=NLP'"),
         (
             ["--device=GPU", "--gpu_placement=inference_step",
              "--dataflow_service_options=worker_accelerator=type:nvidia-l4;count:1"],

@@ -17,10 +17,14 @@ class Accelerator:
     Args:
         name: Dataflow's name of it.
         machine_type: the smallest machine that carries one of it. A small model needs no more.
+        title: its product name.
+        memory_gb: its memory.
     """
 
     name: str
     machine_type: str
+    title: str
+    memory_gb: int
 
     @property
     def service_option(self) -> str:
@@ -33,11 +37,11 @@ class Accelerator:
 ACCELERATORS = {
     one.name: one
     for one in (
-        Accelerator("nvidia-l4", "g2-standard-4"),
-        Accelerator("nvidia-tesla-t4", "n1-standard-4"),
-        Accelerator("nvidia-tesla-a100", "a2-highgpu-1g"),
-        Accelerator("nvidia-a100-80gb", "a2-ultragpu-1g"),
-        Accelerator("nvidia-h100-80gb", "a3-highgpu-1g"),
+        Accelerator("nvidia-l4", "g2-standard-4", "NVIDIA L4", 24),
+        Accelerator("nvidia-tesla-t4", "n1-standard-4", "NVIDIA T4", 16),
+        Accelerator("nvidia-tesla-a100", "a2-highgpu-1g", "NVIDIA A100", 40),
+        Accelerator("nvidia-a100-80gb", "a2-ultragpu-1g", "NVIDIA A100", 80),
+        Accelerator("nvidia-h100-80gb", "a3-highgpu-1g", "NVIDIA H100", 80),
     )
 }
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from apache_beam.options import pipeline_options as module
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, SetupOptions
 
 from runinference_metrics.errors import FlagError
+from runinference_metrics.options.labels import labels
 from runinference_metrics.options.parameters import PARAMETERS
 
 _LOG = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ def parse(arguments: Sequence[str]) -> PipelineOptions:
     result = PipelineOptions(list(arguments))
     # Everything is imported from the installed package; pickling main would only add trouble.
     result.view_as(SetupOptions).save_main_session = False
+    cloud = result.view_as(GoogleCloudOptions)
+    cloud.labels = [f"{key}={value}" for key, value in labels(cloud.labels or []).items()] or None
     return result
 
 

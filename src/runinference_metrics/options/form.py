@@ -9,6 +9,8 @@ WHOLE_NUMBER_OR_AUTO = r"^(auto|[1-9][0-9]{0,6})$"
 FIELD = r"^[^\n\r]+$"
 FIELD_OR_NOTHING = r"^[^\n\r]*$"
 
-DATA, MODEL, BATCHES, WORKERS = "Data", "Model and device", "Batches", "Workers"
+# The form's parts, in the order in which people look for them.
+FILES, MODEL = "Input and output", "Model and device"
+LIMITS, BATCHES = "Failures and cost", "Batches"
 # No part of the form: nobody waits for a job that a template launched.
 COMMAND_LINE = "On the command line only"

@@ -1,6 +1,7 @@
 """metadata.json: the parameters as gcloud, the service and the Cloud console take them."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from runinference_metrics.errors import RunFailed
@@ -33,8 +34,10 @@ def template() -> dict[str, Any]:
 def spec(image: str) -> dict[str, Any]:
     """The template's file in a bucket, from which gcloud and the console launch.
 
-    As `gcloud dataflow flex-template build` writes it, and the workers' image besides: without that
-    Dataflow starts workers on Beam's own image, which has neither torch nor this program.
+    As `gcloud dataflow flex-template build` writes it, and two things besides: the workers' image,
+    without which Dataflow starts workers on Beam's own, which has neither torch nor this program;
+    and what gcloud 528 drops of metadata.json (`streaming`, `supportsAtLeastOnce`,
+    `supportsExactlyOnce`, `defaultStreamingMode`).
 
     Args:
         image: the image of launcher and workers, with a tag or digest.
@@ -59,7 +62,6 @@ def _parameter(one: Parameter) -> dict[str, Any]:
         "helpText": one.help,
         "paramType": one.kind,
         "isOptional": one.default is not None,
-        "groupName": one.group,
     }
     # An empty default is no default: the console shows an empty field either way.
     if one.default:
@@ -67,8 +69,11 @@ def _parameter(one: Parameter) -> dict[str, Any]:
     if one.regex:
         described["regexes"] = [one.regex]
     if one.kind == "ENUM":
-        described["enumOptions"] = [{"value": value, "label": value} for value in one.choices]
+        described["enumOptions"] = [asdict(option) for option in one.options]
     if one.shown_with:
+        # The console shows it below its parent; a group of its own would be ignored.
         described["parentName"] = one.shown_with[0]
         described["parentTriggerValues"] = [one.shown_with[1]]
+    else:
+        described["groupName"] = one.group
     return described

@@ -1,18 +1,29 @@
-"""What is wrong with a metadata.json; gcloud itself lets nearly all of it pass."""
+"""What is wrong with a metadata.json; gcloud itself lets nearly all of it pass.
+
+The fields are those of TemplateMetadata, ParameterMetadata and ParameterMetadataEnumOption in the
+Dataflow API v1b3, as gcloud 528 knows them. There is no `category`: Google's own templates have one
+in a list of their own. Labels, experiments and pipeline options are no fields of metadata.json
+either: they stand in the environment of a launch, or in the template's `defaultEnvironment`.
+"""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
-_TEMPLATE_KEYS = {
-    "name", "description", "parameters", "streaming", "supportsAtLeastOnce",
-    "supportsExactlyOnce", "defaultStreamingMode",
-}  # fmt: skip
+# What the API takes as text, as true or false, and otherwise.
+_TEMPLATE_TEXTS = ("name", "description", "defaultStreamingMode", "yamlDefinition")
+_TEMPLATE_SWITCHES = ("streaming", "supportsAtLeastOnce", "supportsExactlyOnce")
+_TEMPLATE_KEYS = {*_TEMPLATE_TEXTS, *_TEMPLATE_SWITCHES, "parameters"}
+_PARAMETER_TEXTS = (
+    "name", "label", "helpText", "paramType", "defaultValue", "groupName", "parentName",
+)  # fmt: skip
+_PARAMETER_SWITCHES = ("isOptional", "hiddenUi")
 _PARAMETER_KEYS = {
-    "name", "label", "helpText", "paramType", "isOptional", "defaultValue", "regexes",
-    "enumOptions", "groupName", "parentName", "parentTriggerValues", "hiddenUi", "customMetadata",
+    *_PARAMETER_TEXTS, *_PARAMETER_SWITCHES, "regexes", "enumOptions", "parentTriggerValues",
+    "customMetadata",
 }  # fmt: skip
 _OPTION_KEYS = {"value", "label", "description"}
+_STREAMING_MODES = ("UNSPECIFIED", "EXACTLY_ONCE", "AT_LEAST_ONCE")
 _TYPES = set(
     "DEFAULT TEXT GCS_READ_BUCKET GCS_WRITE_BUCKET GCS_READ_FILE GCS_WRITE_FILE GCS_READ_FOLDER "  # noqa: SIM905
     "GCS_WRITE_FOLDER PUBSUB_TOPIC PUBSUB_SUBSCRIPTION BIGQUERY_TABLE JAVASCRIPT_UDF_FILE "
@@ -38,11 +49,10 @@ def _template_faults(content: Any) -> Iterator[str]:
         yield "it is no object"
         return
     yield from (f"unknown key {key!r}" for key in sorted(content.keys() - _TEMPLATE_KEYS))
-    if not content.get("name") or not isinstance(content["name"], str):
+    yield from _type_faults(content, _TEMPLATE_TEXTS, _TEMPLATE_SWITCHES)
+    if not content.get("name"):
         yield "it has no name"
-    for key in ("streaming", "supportsAtLeastOnce", "supportsExactlyOnce"):
-        if not isinstance(content.get(key, False), bool):
-            yield f"{key} is neither true nor false"
+    yield from _streaming_faults(content)
     parameters = content.get("parameters", [])
     if not isinstance(parameters, list):
         yield "parameters is no list"
@@ -59,28 +69,52 @@ def _template_faults(content: Any) -> Iterator[str]:
         yield from (f"{name}: {fault}" for fault in _parameter_faults(one, seen))
 
 
-def _parameter_faults(one: dict[str, Any], every: dict[str, dict[str, Any]]) -> Iterator[str]:
-    yield from (f"unknown key {key!r}" for key in sorted(one.keys() - _PARAMETER_KEYS))
-    for key in ("label", "helpText"):
-        if not isinstance(one.get(key), str) or not one[key].strip():
-            yield f"has no {key}"
-    kind = one.get("paramType", "DEFAULT")
-    if kind not in _TYPES:
-        yield f"unknown paramType {kind!r}"
-    for key in ("isOptional", "hiddenUi"):
+def _type_faults(
+    one: dict[str, Any], texts: tuple[str, ...], switches: tuple[str, ...]
+) -> Iterator[str]:
+    for key in texts:
+        if not isinstance(one.get(key, ""), str):
+            yield f"{key} {one[key]!r} is no string"
+    for key in switches:
         if not isinstance(one.get(key, False), bool):
             yield f"{key} is neither true nor false"
+
+
+def _streaming_faults(content: dict[str, Any]) -> Iterator[str]:
+    mode = content.get("defaultStreamingMode")
+    if mode is None:
+        return
+    if mode not in _STREAMING_MODES:
+        yield f"unknown defaultStreamingMode {mode!r}"
+    if not all(content.get(key) is True for key in _TEMPLATE_SWITCHES):
+        yield "defaultStreamingMode is for a streaming template that supports both modes"
+
+
+def _parameter_faults(one: dict[str, Any], every: dict[str, dict[str, Any]]) -> Iterator[str]:
+    yield from (f"unknown key {key!r}" for key in sorted(one.keys() - _PARAMETER_KEYS))
+    yield from _type_faults(one, _PARAMETER_TEXTS, _PARAMETER_SWITCHES)
+    for key in ("label", "helpText"):
+        if not str(one.get(key) or "").strip():
+            yield f"has no {key}"
+    kind = one.get("paramType", "DEFAULT")
+    if isinstance(kind, str) and kind not in _TYPES:
+        yield f"unknown paramType {kind!r}"
     default = one.get("defaultValue")
-    if default is not None and not isinstance(default, str):
-        yield f"its default {default!r} is no string"
-        default = None
+    default = default if isinstance(default, str) else None
     yield from _regex_faults(one.get("regexes", []), default)
     yield from _enum_faults(one, kind, default)
     yield from _parent_faults(one, every)
+    custom = one.get("customMetadata", {})
+    if not isinstance(custom, dict) or not _strings(list(custom.values())):
+        yield "customMetadata is no object of strings"
+
+
+def _strings(content: Any) -> bool:
+    return isinstance(content, list) and all(isinstance(one, str) for one in content)
 
 
 def _regex_faults(regexes: Any, default: str | None) -> Iterator[str]:
-    if not isinstance(regexes, list) or not all(isinstance(one, str) for one in regexes):
+    if not _strings(regexes):
         yield "regexes is no list of strings"
         return
     for regex in regexes:
@@ -93,7 +127,7 @@ def _regex_faults(regexes: Any, default: str | None) -> Iterator[str]:
             yield f"its default {default!r} does not match {regex!r}"
 
 
-def _enum_faults(one: dict[str, Any], kind: str, default: str | None) -> Iterator[str]:
+def _enum_faults(one: dict[str, Any], kind: Any, default: str | None) -> Iterator[str]:
     options = one.get("enumOptions")
     if kind != "ENUM":
         if options is not None:
@@ -111,25 +145,44 @@ def _enum_faults(one: dict[str, Any], kind: str, default: str | None) -> Iterato
         yield "has an option without a value"
         return
     for option in options:
-        yield from (f"unknown key {key!r} in an option" for key in option.keys() - _OPTION_KEYS)
+        yield from (
+            f"unknown key {key!r} in an option" for key in sorted(option.keys() - _OPTION_KEYS)
+        )
+        for key in ("label", "description"):
+            if key in option and (not isinstance(option[key], str) or not option[key].strip()):
+                yield f"the {key} of its option {option['value']!r} is no text"
     if len(set(values)) < len(values):
         yield "has an option twice"
+    # The console shows a value where there is no label.
+    shown = [str(option.get("label", option["value"])) for option in options]
+    if len(set(shown)) < len(shown):
+        yield "has options that look the same"
     if default is not None and default not in values:
         yield f"its default {default!r} is none of its options"
 
 
 def _parent_faults(one: dict[str, Any], every: dict[str, dict[str, Any]]) -> Iterator[str]:
     parent = one.get("parentName")
-    triggers = one.get("parentTriggerValues")
-    if (parent is None) != (triggers is None):
-        yield "parentName and parentTriggerValues go together"
+    triggers = one.get("parentTriggerValues", [])
+    if not _strings(triggers):
+        yield "parentTriggerValues is no list of strings"
         return
-    if parent is None or not isinstance(triggers, list):
+    if parent is None:
+        if triggers:
+            yield "parentTriggerValues without parentName"
+        return
+    if "groupName" in one:
+        yield "its groupName has no effect beside parentName"
+    if not isinstance(parent, str):
         return
     if parent not in every or parent == one["name"]:
         yield f"its parent {parent!r} is no other parameter"
         return
-    options = every[parent].get("enumOptions") or []
-    known = [option.get("value") for option in options if isinstance(option, dict)]
-    if known and not set(triggers) <= set(known):
+    options = every[parent].get("enumOptions")
+    known = [
+        option.get("value")
+        for option in (options if isinstance(options, list) else [])
+        if isinstance(option, dict)
+    ]
+    if known and any(trigger not in known for trigger in triggers):
         yield f"{triggers} are not all options of {parent}"

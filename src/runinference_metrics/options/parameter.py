@@ -9,6 +9,21 @@ from runinference_metrics.options.form import COMMAND_LINE
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A value of a parameter that takes few, and how the Cloud console offers it.
+
+    Args:
+        value: what is passed on.
+        label: what it is called.
+        description: what it does, or when to take it, in a sentence.
+    """
+
+    value: str
+    label: str
+    description: str
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One template parameter.
 
@@ -20,8 +35,8 @@ class Parameter:
         takes: what a value must be, as the end of "--name takes …".
         parse: turns the string into the value; raises ValueError when it is wrong.
         kind: the template's `paramType`.
-        group: the part of the console's form in which it stands.
-        choices: the allowed values, when there are few.
+        group: the part of the console's form in which it stands; below `shown_with`, if it has one.
+        options: the allowed values of an enum.
         regex: what the service checks a value against; none for enums and booleans.
         shown_with: the parameter, and its value, with which alone it matters.
     """
@@ -34,7 +49,7 @@ class Parameter:
     parse: Callable[[str], Any]
     kind: str
     group: str
-    choices: tuple[str, ...] = ()
+    options: tuple[Choice, ...] = ()
     regex: str | None = None
     shown_with: tuple[str, str] | None = None
 
@@ -42,6 +57,13 @@ class Parameter:
     def in_form(self) -> bool:
         """Whether the template has it, and with it the console's form."""
         return self.group != COMMAND_LINE
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The allowed values, when there are few."""
+        if self.kind == "BOOLEAN":
+            return ("true", "false")
+        return tuple(one.value for one in self.options)
 
     def value(self, text: str) -> Any:
         """Parses `text`; raises UserError naming the flag, what it takes and what came."""

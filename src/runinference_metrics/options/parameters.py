@@ -1,10 +1,10 @@
-"""Every parameter of the template, declared once.
+"""Every parameter of the template, declared once, in the order of the Cloud console's form.
 
 The command line, its help and its checks, and metadata.json come from `PARAMETERS`. Values arrive
 as strings, as the Flex Template launcher sends them.
 """
 
-from runinference_metrics.options import form, values
+from runinference_metrics.options import choices, form, values
 from runinference_metrics.options.accelerators import ACCELERATORS
 from runinference_metrics.options.parameter import Parameter
 from runinference_metrics.options.values import AUTO
@@ -17,9 +17,6 @@ LARGEST_BATCH_TOKENS = 4_194_304
 
 # A day: whoever waits longer wants no limit.
 LONGEST_TIMEOUT_SECS = 86_400
-DEVICES = ("CPU", "GPU")
-PRECISIONS = (AUTO, "float32", "bfloat16", "float16", "int8")
-PLACEMENTS = ("all_workers", "inference_step")
 
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -28,14 +25,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Input files",
         "The files to classify: one or several comma-separated patterns, local or gs://, such as "
         "gs://bucket/reviews/*.jsonl. A pattern that ends in / means every file in that folder; "
-        "write ? for a comma in a file's name. "
-        "Formats by name: .txt (a text a line), .jsonl, .csv (with a header line), each also "
-        "as .gz, .bz2 or .zst.",
+        "write ? for a comma in a file's name. Formats by name: .txt (a text a line), .jsonl, .csv "
+        "(with a header line), each also as .gz, .bz2 or .zst.",
         None,
         "one or several comma-separated file patterns",
         values.patterns,
         "TEXT",
-        form.DATA,
+        form.FILES,
         regex=form.GCS_PATTERNS,
     ),
     Parameter(
@@ -47,32 +43,167 @@ PARAMETERS: tuple[Parameter, ...] = (
         "a folder",
         values.text,
         "GCS_WRITE_FOLDER",
-        form.DATA,
+        form.FILES,
         regex=form.GCS_FOLDER,
     ),
     Parameter(
-        "device",
-        "Device",
-        "Where the model runs. GPU fails when no usable GPU is there; it never falls back.",
-        "CPU",
-        "CPU or GPU",
-        values.one_of(*DEVICES),
-        "ENUM",
-        form.MODEL,
-        DEVICES,
+        "text_field",
+        "Text field",
+        "The field (.jsonl) or column (.csv) that holds the text. A .txt file needs none.",
+        "text",
+        "the name of a field",
+        values.text,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "id_field",
+        "Id field",
+        "The field or column that identifies a row; its value goes into the prediction as id. "
+        "Leave it empty when rows have none.",
+        "",
+        "the name of a field, or nothing",
+        values.optional_text,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD_OR_NOTHING,
+    ),
+    Parameter(
+        "keep_fields",
+        "Fields to keep",
+        "Comma-separated fields or columns to carry into the predictions, under fields; * keeps "
+        "all but the text. Leave it empty to keep none.",
+        "",
+        "comma-separated names of fields, or *",
+        values.names,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD_OR_NOTHING,
+    ),
+    Parameter(
+        "overwrite",
+        "Overwrite earlier results",
+        "When true, the results of an earlier run, and what a killed run left, are deleted from "
+        "the output folder first. When false, the job refuses to start if there are any.",
+        "false",
+        "true or false",
+        values.boolean,
+        "BOOLEAN",
+        form.FILES,
     ),
     Parameter(
         "model",
-        "Model folder",
-        "The model's folder, local (in the image) or gs://, in transformers' own format: "
-        "config.json, model.safetensors, tokenizer.json. Any sequence-classification model. "
-        "bundled is the one in the image (outside of an image: models/demo).",
+        "Model",
+        "The folder, gs:// or local (on Dataflow: in the image), of any sequence-classification "
+        "model in transformers' own format: config.json, model.safetensors, tokenizer.json. The "
+        "default, bundled, is the model in the image (outside of an image: models/demo).",
         values.BUNDLED,
         "bundled, or a folder with config.json, model.safetensors and tokenizer.json",
         values.model,
         "TEXT",
         form.MODEL,
         regex=form.FIELD,
+    ),
+    Parameter(
+        "device",
+        "Device",
+        "What the model runs on. With GPU the job fails when no usable GPU is there; it never "
+        "falls back to the CPU.",
+        "CPU",
+        "CPU or GPU",
+        values.one_of(*choices.values_of(choices.DEVICES)),
+        "ENUM",
+        form.MODEL,
+        choices.DEVICES,
+    ),
+    Parameter(
+        "accelerator",
+        "GPU type",
+        "The GPU of each Dataflow worker. The machine type that goes with it is chosen too, unless "
+        "you set one.",
+        "nvidia-l4",
+        f"one of {', '.join(ACCELERATORS)}",
+        values.text,
+        "ENUM",
+        form.MODEL,
+        choices.GPUS,
+        shown_with=("device", "GPU"),
+    ),
+    Parameter(
+        "gpu_placement",
+        "GPU placement",
+        "Which workers have a GPU: all, or only those that classify. The latter is worth it when "
+        "reading or writing takes most of the time.",
+        "all_workers",
+        "all_workers or inference_step",
+        values.one_of(*choices.values_of(choices.PLACEMENTS)),
+        "ENUM",
+        form.MODEL,
+        choices.PLACEMENTS,
+        shown_with=("device", "GPU"),
+    ),
+    Parameter(
+        "precision",
+        "Precision",
+        "The arithmetic of the model. Less precision can be faster, and changes a few labels. auto "
+        "suits the device; float32 is for exact comparisons; int8, on a CPU only, is the fastest "
+        "there.",
+        AUTO,
+        "auto, float32, bfloat16, float16 or int8",
+        values.one_of(*choices.values_of(choices.PRECISIONS)),
+        "ENUM",
+        form.MODEL,
+        choices.PRECISIONS,
+    ),
+    Parameter(
+        "max_length",
+        "Maximum tokens of a text",
+        "Longer texts are cut to this many tokens, and counted; auto is the model's own limit. "
+        "Lower it to trade the ends of long texts for speed.",
+        AUTO,
+        "auto or a whole number from 3 up to the model's own limit",
+        values.whole_number_or_auto(LARGEST_BATCH_TOKENS),
+        "TEXT",
+        form.MODEL,
+        regex=form.WHOLE_NUMBER_OR_AUTO,
+    ),
+    Parameter(
+        "max_failure_rate",
+        "Maximum failure rate",
+        "The job fails, when all is written, if more than this share of its rows (blank ones "
+        "apart) got no prediction. Up to 10 dead letters never fail it, unless this is 0; 1 allows "
+        "any number.",
+        "0.05",
+        "a number from 0 to 1",
+        values.share,
+        "NUMBER",
+        form.LIMITS,
+        regex=r"^(0?\.[0-9]+|0|1(\.0+)?)$",
+    ),
+    Parameter(
+        "inference_timeout_secs",
+        "Batch timeout, in seconds",
+        "When the inference of a batch takes longer, the model is loaded again, and texts that "
+        "hang become dead letters. Allow ten times what the slowest batch takes; 0 means no limit.",
+        "0",
+        f"a whole number from 0 (no limit) to {LONGEST_TIMEOUT_SECS}",
+        values.whole_number(LONGEST_TIMEOUT_SECS, 0),
+        "NUMBER",
+        form.LIMITS,
+        regex=r"^[0-9]{1,5}$",
+    ),
+    Parameter(
+        "prices",
+        "Prices",
+        "A YAML or JSON file, local or gs://, with the prices of resource hours; with it "
+        "metrics.json and the report say what the job cost. Without one they say the hours only.",
+        "",
+        "a file, or nothing",
+        values.optional_text,
+        "GCS_READ_FILE",
+        form.LIMITS,
+        regex=form.GCS_FILE,
     ),
     Parameter(
         "min_batch_size",
@@ -101,9 +232,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         "max_batch_tokens",
-        "Tokens of a forward pass",
-        "The token budget of one forward pass, padding included; auto chooses by device and "
-        "precision. Lower it when the device runs out of memory.",
+        "Token budget",
+        "The tokens of one forward pass, padding included; auto chooses by device and precision. "
+        "Lower it when the device runs out of memory.",
         AUTO,
         f"auto or a whole number from 1 to {LARGEST_BATCH_TOKENS}",
         values.whole_number_or_auto(LARGEST_BATCH_TOKENS),
@@ -112,119 +243,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         regex=form.WHOLE_NUMBER_OR_AUTO,
     ),
     Parameter(
-        "max_length",
-        "Longest text, in tokens",
-        "Longer texts are cut to this many tokens, and counted; auto is the model's own limit. "
-        "Lower it to trade the ends of long texts for speed.",
-        AUTO,
-        "auto or a whole number from 3 up to the model's own limit",
-        values.whole_number_or_auto(LARGEST_BATCH_TOKENS),
-        "TEXT",
-        form.BATCHES,
-        regex=form.WHOLE_NUMBER_OR_AUTO,
-    ),
-    Parameter(
-        "precision",
-        "Precision",
-        "The arithmetic of the forward pass. auto is bfloat16 where the device computes it fast, "
-        "float16 on GPUs without bfloat16, float32 elsewhere. float32 for exact comparisons. int8, "
-        "on a CPU only, is the fastest; a few labels in a thousand may differ.",
-        AUTO,
-        "auto, float32, bfloat16, float16 or int8",
-        values.one_of(*PRECISIONS),
-        "ENUM",
-        form.MODEL,
-        PRECISIONS,
-    ),
-    Parameter(
-        "accelerator",
-        "Accelerator",
-        "The GPU of each Dataflow worker. The machine type that goes with it is chosen too, unless "
-        "you set one.",
-        "nvidia-l4",
-        f"one of {', '.join(ACCELERATORS)}",
-        values.text,
-        "ENUM",
-        form.WORKERS,
-        tuple(ACCELERATORS),
-        shown_with=("device", "GPU"),
-    ),
-    Parameter(
-        "gpu_placement",
-        "Where the GPUs are",
-        "all_workers gives each worker a GPU. inference_step gives one only to the workers that "
-        "classify (right fitting), and pays for a shuffle before and after; choose it when reading "
-        "or writing takes most of the time.",
-        "all_workers",
-        "all_workers or inference_step",
-        values.one_of(*PLACEMENTS),
-        "ENUM",
-        form.WORKERS,
-        PLACEMENTS,
-        shown_with=("device", "GPU"),
-    ),
-    Parameter(
-        "text_field",
-        "Text field",
-        "The field (.jsonl) or column (.csv) that holds the text.",
-        "text",
-        "the name of a field",
-        values.text,
-        "TEXT",
-        form.DATA,
-        regex=form.FIELD,
-    ),
-    Parameter(
-        "id_field",
-        "Id field",
-        "The field or column that identifies a row; its value goes into the prediction as id. "
-        "Empty: none.",
-        "",
-        "the name of a field, or nothing",
-        values.optional_text,
-        "TEXT",
-        form.DATA,
-        regex=form.FIELD_OR_NOTHING,
-    ),
-    Parameter(
-        "keep_fields",
-        "Fields to keep",
-        "Comma-separated fields or columns to carry into the predictions, under fields; * means "
-        "all but the text. Empty: none.",
-        "",
-        "comma-separated names of fields, or *",
-        values.names,
-        "TEXT",
-        form.DATA,
-        regex=form.FIELD_OR_NOTHING,
-    ),
-    Parameter(
-        "max_failure_rate",
-        "Largest share of failed rows",
-        "The run fails, when all is written, if more than this share of its rows (no blank ones) "
-        "got no prediction. Up to 10 dead letters never fail it, unless this is 0; 1 is off.",
-        "0.05",
-        "a number from 0 to 1",
-        values.share,
-        "NUMBER",
-        form.DATA,
-        regex=r"^(0?\.[0-9]+|0|1(\.0+)?)$",
-    ),
-    Parameter(
-        "inference_timeout_secs",
-        "Longest inference of a batch, in seconds",
-        "When a batch takes longer, the model is loaded again, and texts that hang become dead "
-        "letters. Allow ten times what the slowest batch takes; 0 means no limit.",
-        "0",
-        f"a whole number from 0 (no limit) to {LONGEST_TIMEOUT_SECS}",
-        values.whole_number(LONGEST_TIMEOUT_SECS, 0),
-        "NUMBER",
-        form.BATCHES,
-        regex=r"^[0-9]{1,5}$",
-    ),
-    Parameter(
         "start_timeout_secs",
-        "Longest wait for a first worker, in seconds",
+        "Wait for a first worker (seconds)",
         "On runners other than Dataflow and this machine: if no worker has done anything by then, "
         "the job is cancelled, since such a runner may wait for ever. 0 means no limit.",
         "600",
@@ -232,29 +252,5 @@ PARAMETERS: tuple[Parameter, ...] = (
         values.whole_number(LONGEST_TIMEOUT_SECS, 0),
         "NUMBER",
         form.COMMAND_LINE,
-    ),
-    Parameter(
-        "prices",
-        "Prices",
-        "A YAML or JSON file, local or gs://, with the prices of resource hours; with it "
-        "metrics.json and the report say what the run cost. Empty: resource hours only.",
-        "",
-        "a file, or nothing",
-        values.optional_text,
-        "TEXT",
-        form.WORKERS,
-        regex=form.GCS_FILE,
-    ),
-    Parameter(
-        "overwrite",
-        "Overwrite",
-        "true deletes the results of an earlier run, and what a killed run left, from the output "
-        "folder first; false refuses to start when there are any.",
-        "false",
-        "true or false",
-        values.boolean,
-        "BOOLEAN",
-        form.DATA,
-        ("true", "false"),
     ),
 )

@@ -40,7 +40,16 @@ def _section(one: Parameter) -> str:
     facts = [f"Default: {_default(one)}.", f"Takes {_escaped(one.takes)}."]
     if one.shown_with:
         facts.append(f"Only with `{one.shown_with[0]}={one.shown_with[1]}`.")
-    return f"### {one.name}\n\n{_wrapped(' '.join(facts))}\n\n{_wrapped(_escaped(one.help))}\n"
+    text = f"### {one.name}\n\n{_wrapped(' '.join(facts))}\n\n{_wrapped(_escaped(one.help))}\n"
+    return text + _options(one)
+
+
+def _options(one: Parameter) -> str:
+    if not one.options:
+        return ""
+    rows = [f"| `{option.value}` | {option.label} | {option.description} |"
+            for option in one.options]  # fmt: skip
+    return "\n".join(["", "| value | in the form | |", "| --- | --- | --- |", *rows, ""])
 
 
 def _default(one: Parameter) -> str:

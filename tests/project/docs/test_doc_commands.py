@@ -44,15 +44,28 @@ CANNOT_RUN = {
     "gcloud dataflow flex-template run": "starts a job; tests/template runs it against a fake",
     "gcloud dataflow jobs list": "asks the Dataflow API",
     "gcloud services enable": "changes a project",
+    "gcloud iam service-accounts": "changes a project",
+    "gcloud projects add-iam-policy-binding": "changes a project",
+    "gcloud compute networks subnets": "changes a project",
     "gcloud storage": "needs a bucket",
-    "gcloud artifacts repositories create": "changes a project",
+    "gcloud artifacts repositories": "changes a project",
     "gcloud auth configure-docker": "changes the settings of this machine's Docker",
     "gcloud builds": "needs a project",
     "docker run": "needs the image; tests/container runs it",
     ".venv/bin/python -m runinference_metrics report --job_id=JOB_ID": "asks the Dataflow API",
 }
 # Flags in sentences that are neither the program's nor Beam's, and whose they are.
-OTHERS_FLAGS = {"--user": "docker run"}
+A_LAUNCH = "gcloud dataflow flex-template run"
+OTHERS_FLAGS = {"--user": "docker run"} | dict.fromkeys(
+    (
+        "--additional-experiments", "--additional-pipeline-options", "--additional-user-labels",
+        "--dataflow-kms-key", "--disable-public-ips", "--enable-streaming-engine",
+        "--flexrs-goal", "--launcher-machine-type", "--max-workers", "--num-workers",
+        "--service-account-email", "--staging-location", "--temp-location",
+        "--transform-name-mappings", "--worker-machine-type", "--worker-region", "--worker-zone",
+    ),
+    A_LAUNCH,
+)  # fmt: skip
 # Settings in sentences that are no parameters, and whose they are.
 OTHERS_SETTINGS = {"worker_accelerator": "Dataflow's service option"}
 # Runs commands one after the other in one process, since each start costs seconds.
@@ -136,6 +149,15 @@ def test_gcloud_is_asked_for_its_flags(text: str, fault: str) -> None:
     if gcloud_tree() is None:
         pytest.skip("gcloud, the Google Cloud CLI, is not installed")
     assert any(fault in one for one in faults(words(text)))
+
+
+def test_the_flags_of_a_launch_are_gclouds() -> None:
+    node = gcloud_tree()
+    if node is None:
+        pytest.skip("gcloud, the Google Cloud CLI, is not installed")
+    for word in A_LAUNCH.split()[1:]:
+        node = node["commands"][word]
+    assert {one for one, whose in OTHERS_FLAGS.items() if whose == A_LAUNCH} <= set(node["flags"])
 
 
 def test_docker_is_asked_for_its_flags() -> None:

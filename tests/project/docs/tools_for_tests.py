@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -218,17 +218,20 @@ def _docker_build_faults(arguments: Sequence[str]) -> Iterator[str]:
         yield "docker build takes this folder"
 
 
-def dry_run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """What make would do, a command a line."""
-    # The variables of a make that runs the tests are not this one's.
-    environment = {
+def without_makes(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the variables of a make that runs the tests."""
+    return {
         name: value
-        for name, value in os.environ.items()
+        for name, value in environment.items()
         if not name.startswith("MAKE") and name not in VARIABLES
     }
+
+
+def dry_run(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """What make would do, a command a line."""
     done = subprocess.run(
         ["make", "--dry-run", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment,
+        cwd=ROOT, capture_output=True, text=True, timeout=60, env=without_makes(os.environ),
     )  # fmt: skip
     done.stdout = re.sub(r"\s*\\\n\s*", " ", done.stdout)
     return done

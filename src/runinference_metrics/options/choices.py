@@ -1,0 +1,51 @@
+"""The values of the enums, as the Cloud console offers them."""
+
+from runinference_metrics.options.accelerators import ACCELERATORS
+from runinference_metrics.options.parameter import Choice
+from runinference_metrics.options.values import AUTO
+
+DEVICES = (
+    Choice("CPU", "CPU", "For small models; the only device for int8."),
+    Choice("GPU", "GPU", "One NVIDIA GPU for each worker, for large models or much text."),
+)
+PRECISIONS = (
+    Choice(
+        AUTO,
+        "Automatic",
+        "bfloat16 where the device computes it fast, float16 on GPUs without bfloat16, float32 "
+        "elsewhere.",
+    ),
+    Choice("float32", "32-bit (float32)", "Full precision, for exact comparisons."),
+    Choice(
+        "bfloat16",
+        "16-bit (bfloat16)",
+        "For GPUs from Ampere on (L4, A100, H100), and CPUs with AVX512-BF16 or AMX.",
+    ),
+    Choice("float16", "16-bit (float16)", "For GPUs without bfloat16, such as the T4."),
+    Choice(
+        "int8",
+        "8-bit (int8)",
+        "Only on a CPU, and the fastest there; a few labels in a thousand may differ.",
+    ),
+)
+PLACEMENTS = (
+    Choice("all_workers", "On all workers", "Each worker has a GPU."),
+    Choice(
+        "inference_step",
+        "On the workers that classify",
+        "Right fitting: other workers do without, and a shuffle before and after is paid for.",
+    ),
+)
+GPUS = tuple(
+    Choice(
+        one.name,
+        f"{one.title}, {one.memory_gb} GB",
+        f"The machine type is {one.machine_type}, unless you set one.",
+    )
+    for one in ACCELERATORS.values()
+)
+
+
+def values_of(options: tuple[Choice, ...]) -> tuple[str, ...]:
+    """What the options pass on."""
+    return tuple(one.value for one in options)
