@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from engine_for_tests import (
     BEAM_VERSION,
+    CONTAINERS_CONF,
     IMAGE,
     LAUNCHER,
     PYTHON_VERSION,
@@ -24,6 +26,8 @@ from engine_for_tests import (
 )
 
 from conftest import DEMO_MODEL, ROOT, Program
+from engines_for_tests import prism_running
+from runinference_metrics.__main__ import main
 
 pytestmark = [pytest.mark.usefixtures("image"), pytest.mark.starts]
 
@@ -253,6 +257,44 @@ exec {" ".join(engine.command)} "$command" "$@"
     inside = {row["position"]: (row["text"], row["label"]) for row in predictions(shared / "out")}
     expected = predictions(outside.folder)
     assert inside == {row["position"]: (row["text"], row["label"]) for row in expected}
+
+
+def test_workers_of_the_image_on_a_portable_runner(
+    engine: Engine, shared: Path, program: Program  # noqa: F811
+) -> None:  # fmt: skip
+    """A real engine starts the image by itself, with a read-only root file system."""
+    socket = engine.store / "podman.sock"
+    config = engine.store / "service.conf"
+    config.write_text(
+        CONTAINERS_CONF.replace(
+            "[engine]", f'volumes = ["{shared}:{shared}"]\nread_only = true\n[engine]'
+        )
+    )
+    served = subprocess.Popen(
+        [*engine.command, "system", "service", "--time=0", f"unix://{socket}"],
+        env={**engine.environment, "CONTAINERS_CONF": str(config)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    model = shared / "model"
+    shutil.copytree(DEMO_MODEL, model)
+    shared.chmod(0o777)
+    try:
+        with prism_running(shared, DOCKER_HOST=f"unix://{socket}") as prism:
+            ran = program(f"--input={shared}/in.txt", f"--model={model}", *prism.flags,
+                          "--environment_type=DOCKER", f"--environment_config={IMAGE}")  # fmt: skip
+            said = prism.log.read_text()
+    finally:
+        served.terminate()
+        served.wait(60)
+    assert ran.code == 0, ran.err + said
+    assert "Results are in" in ran.out
+    assert main(["verify", str(ran.folder)]) == 0
+    assert ran.metrics["records"]["predicted"] == 1000
+    here = program(f"--input={shared}/in.txt", f"--model={model}", output="outside")
+    assert here.code == 0, here.err
+    inside = {row["position"]: (row["text"], row["label"]) for row in ran.lines("predictions")}
+    outside = here.lines("predictions")
+    assert inside == {row["position"]: (row["text"], row["label"]) for row in outside}
 
 
 @pytest.mark.parametrize(

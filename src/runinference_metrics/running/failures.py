@@ -71,8 +71,21 @@ def raise_plainly(error: Exception, workers_said: str = "", job: str = "") -> No
     if not why:
         if not job:
             _LOG.error("The pipeline failed. %s", workers_said, exc_info=error)
-        why = f"The run failed: {_last_cause(str(error)) or type(error).__name__}"
+        why = f"The run failed: {last_cause(str(error)) or type(error).__name__}"
     raise RunFailed(f"{why.rstrip('.')}. {job}" if job else why) from error
+
+
+def last_cause(text: str) -> str:
+    """What ended it, of an error that may hold a traceback of Python's, or one of Go's.
+
+    Args:
+        text: what a runner or a worker passed on; empty gives empty.
+    """
+    said = _PIPELINE_FAILED.sub("", text).strip()
+    if "Traceback" in said:
+        # Python ends with the error, at the margin; Go begins with it.
+        said = [line for line in said.splitlines() if line[:1].strip()][-1]
+    return said.splitlines()[0].strip()[:_LONGEST_CAUSE] if said else ""
 
 
 def _known(text: str) -> str | None:
@@ -100,12 +113,3 @@ def _known(text: str) -> str | None:
     doing = _DOING.get((step or "").split("/")[0])
     when = f" while {doing}" if doing else ""
     return f"The run failed{when}: {message} ({name.split('.')[-1]})"
-
-
-def _last_cause(text: str) -> str:
-    """What ended it, of an error that may hold a traceback of Python's, or one of Go's."""
-    said = _PIPELINE_FAILED.sub("", text).strip()
-    if "Traceback" in said:
-        # Python ends with the error, at the margin; Go begins with it.
-        said = [line for line in said.splitlines() if line[:1].strip()][-1]
-    return said.splitlines()[0].strip()[:_LONGEST_CAUSE] if said else ""

@@ -27,6 +27,8 @@ class Job:
 
     # Its page in the Cloud console.
     address: str | None = None
+    # What has happened to it when the runner took the request to cancel.
+    cancelled = "was cancelled"
     # Whether the runner itself ends a job whose workers do not start.
     notices_missing_workers = False
 
@@ -107,6 +109,8 @@ class Job:
 class DataflowJob(Job):
     """A job on Dataflow."""
 
+    # Workers stop, and are paid for, some time later.
+    cancelled = "is being cancelled"
     notices_missing_workers = True
     ends_with_program = False
 

@@ -133,7 +133,7 @@ def _cancel(job: Job, stream: TextIO) -> str:
     if failed:
         why = _grpc_said(failed[0]) or one_line(failed[0])
         return f"The job {job} may go on: it could not be cancelled ({why}).{_address(job)}"
-    return f"The job {job} was cancelled.{_address(job)}"
+    return f"The job {job} {job.cancelled}.{_address(job)}"
 
 
 def _address(job: Job) -> str:
