@@ -69,7 +69,7 @@ def test_any_value_of_any_flag_is_taken_or_refused_with_one_line(flag: str) -> N
         assert "\n" not in refused
         if refused:
             # The flag, or the one that has to go with it, or Beam's own words of the two.
-            named = (f"{flag} takes ", "--environment_config takes ", f"Option {action.dest}")
+            named = (f"{flag} takes ", "--environment_config takes ", f"--{action.dest}")
             own = "Don't use the deprecated option --prebuild_sdk_container_base_image"
             assert refused.startswith((*named, own)), refused
         else:
@@ -185,7 +185,8 @@ def test_a_runner_has_one_name(given: str, name: str, local: bool) -> None:
          '--environment_config takes {"command": "…"} as JSON with --environment_type=PROCESS; '),
         (["--environment_type=PROCESS"], "with --environment_type=PROCESS; got nothing"),
         (["--environment_type=EXTERNAL", "--environment_config={}"], "got '{}'"),
-        (["--environment_type=LOOPBACK", "--environment_config=x"], "not compatible with environ"),
+        (["--environment_type=LOOPBACK", "--environment_config=x"],
+         "--environment_config is not compatible with environment type LOOPBACK."),
         (["--environment_option=x"], "--environment_option takes docker_container_image=…, proc"),
         (["--job_endpoint=nonsense"], "takes embed, or host:port such as localhost:8099; got"),
         (["--job_endpoint=http://localhost:8099"], "takes embed, or host:port"),

@@ -44,7 +44,7 @@ def parse(arguments: Sequence[str]) -> PipelineOptions:
     _check_environment(result.view_as(PortableOptions))
     # Without a runner: what a service's needs is checked where a service is known to be meant.
     if wrong := PipelineOptionsValidator(result, None).validate():
-        raise FlagError(one_line(wrong[0]))
+        raise FlagError(one_line(wrong[0]).replace("Option ", "--", 1))
     return result
 
 

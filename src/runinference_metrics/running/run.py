@@ -26,7 +26,7 @@ from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.redaction import RedactingFilter
 from runinference_metrics.report.table import print_table
-from runinference_metrics.running import checks, interruption
+from runinference_metrics.running import checks, interruption, job_server
 from runinference_metrics.running.failures import raise_plainly
 from runinference_metrics.running.local_runner import LocalRunner
 from runinference_metrics.writing import documents
@@ -47,6 +47,12 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     beam_options = beam_flags.parse(beam_arguments)
     local = workers.is_local(beam_options)
     _log_levels(local)
+    if not local:
+        # Google's clients take a second to import.
+        from runinference_metrics.dataflow import needs
+
+        needs.check(settings, beam_options)
+        job_server.check(beam_options)
     patterns = checks.input_patterns(settings.input, settings.output)
     old = checks.check_output(settings)
     checks.check_model(settings)
@@ -142,11 +148,18 @@ def _launch(settings: Settings, patterns: list[str], beam_options: PipelineOptio
     pipeline.build(
         built, pipeline.Plan(settings, patterns, handler, True, facts, _prices(settings), hint)
     )
-    result = built.run()
-    if beam_options.view_as(GoogleCloudOptions).template_location:
-        # The launcher starts the job from the file just written: there is nothing to wait for.
-        return
-    state = result.wait_until_finish()
+    try:
+        result = built.run()
+        if beam_options.view_as(GoogleCloudOptions).template_location:
+            # The launcher starts the job from the file just written: there is nothing to wait for.
+            return
+        state = result.wait_until_finish()
+    except Exception as error:
+        from runinference_metrics.dataflow.refusals import refused
+
+        if plain := refused(error):
+            raise plain from error
+        raise_plainly(error)
     if state not in (None, "DONE"):
         runner = beam_options.view_as(StandardOptions).runner
         raise RunFailed(f"The job on {runner} ended as {state}.")
