@@ -4,11 +4,11 @@ from typing import Any
 
 import google.auth.exceptions
 import pytest
-import requests.exceptions
 from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
 from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
+from google.auth.transport import requests as transport
 from google.cloud import dataflow_v1beta3
 
 from runinference_metrics.dataflow.refusals import refused
@@ -138,9 +138,11 @@ def said(error: Exception, kind: type[Exception], message: str) -> None:
          RunFailed, "The Google Cloud credentials here are no longer valid (invalid_grant: expire"),
         (google.auth.exceptions.ReauthFailError("Reauthentication challenge could not be answered"),
          RunFailed, "The Google Cloud credentials here are no longer valid (Reauthentication"),
+        (google.auth.exceptions.OAuthError("Error code invalid_grant"),
+         RunFailed, "The Google Cloud credentials here are no longer valid (Error code invalid_g"),
         (google.auth.exceptions.TransportError("Name or service not known"),
          RunFailed, "Google Cloud cannot be reached (Name or service not known): is there a netw"),
-        (requests.exceptions.ConnectionError("Max retries exceeded"),
+        (transport.requests.exceptions.ConnectionError("Max retries exceeded"),
          RunFailed, "Google Cloud cannot be reached (Max retries exceeded)"),
         (exceptions.ServiceUnavailable("failed to connect to all addresses; last error: UNKNOWN"),
          RunFailed, "Google Cloud cannot be reached ("),

@@ -64,24 +64,19 @@ def test_addresses_in_other_clothes_launch(bucket: dict[str, str]) -> None:  # n
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def with_account(folder: Path, token_uri: str) -> dict[str, str]:
-    """The environment in which a service account's key is there."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+def with_account(folder: Path, token_url: str) -> dict[str, str]:
+    """The environment in which there are credentials, for which a token is to be had."""
+    (folder / "token").write_text("a token of somebody else's")
     account = {
-        "type": "service_account", "project_id": "my-project", "private_key_id": "1",
-        "private_key": key.decode(), "client_email": "a@my-project.iam.gserviceaccount.com",
-        "token_uri": token_uri,
+        "type": "external_account", "token_url": token_url,
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a/"
+        "providers/b",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "credential_source": {"file": str(folder / "token")},
     }  # fmt: skip
-    (folder / "key.json").write_text(json.dumps(account))
+    (folder / "account.json").write_text(json.dumps(account))
     return {
-        **os.environ, **IN_IMAGE, "GOOGLE_APPLICATION_CREDENTIALS": str(folder / "key.json")
+        **os.environ, **IN_IMAGE, "GOOGLE_APPLICATION_CREDENTIALS": str(folder / "account.json")
     }  # fmt: skip
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import google.auth.exceptions
-import requests.exceptions
 from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
 from google.api_core import exceptions
+from google.auth.transport import requests as transport
 
 from runinference_metrics.errors import RunFailed, UserError, one_line
 
@@ -18,11 +18,13 @@ _SERVICE = re.compile(r"[a-z]+\.googleapis\.com")
 _WRONG_PROJECT = (
     "CONSUMER_INVALID", "RESOURCE_PROJECT_INVALID", "USER_PROJECT_DENIED", "CONSUMER_SUSPENDED",
 )  # fmt: skip
+_GONE = (google.auth.exceptions.RefreshError, google.auth.exceptions.OAuthError)
 _NETWORK = (
     google.auth.exceptions.TransportError,
     google.auth.exceptions.TimeoutError,
-    requests.exceptions.ConnectionError,
-    requests.exceptions.Timeout,
+    # What google-auth and Cloud Storage's client stand on.
+    transport.requests.exceptions.ConnectionError,
+    transport.requests.exceptions.Timeout,
 )
 
 
@@ -49,7 +51,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _said(error: BaseException) -> UserError | RunFailed | None:
     if isinstance(error, google.auth.exceptions.DefaultCredentialsError):
         return RunFailed(f"There are no Google Cloud credentials here: {_LOGIN}.")
-    if isinstance(error, google.auth.exceptions.RefreshError):
+    if isinstance(error, _GONE):
         return RunFailed(
             f"The Google Cloud credentials here are no longer valid ({_first(error)}): {_LOGIN}."
         )
