@@ -129,11 +129,12 @@ def _place(flag: str, given: str) -> str:
 
 def _check_bucket(flag: str, place: str, bucket: str, options: PipelineOptions) -> None:
     """Asks for the bucket once; Beam would ask for ten minutes."""
-    anonymous = options.view_as(GoogleCloudOptions).no_auth or "STORAGE_EMULATOR_HOST" in os.environ
+    service = options.view_as(GoogleCloudOptions)
+    anonymous = service.no_auth or "STORAGE_EMULATOR_HOST" in os.environ
     try:
         if not anonymous:
             # Beam itself goes on without credentials, and everything is forbidden then.
-            google.auth.default()
+            google.auth.default(scopes=service.gcp_oauth_scopes)
         retry = DEFAULT_RETRY.with_timeout(_PATIENCE_SECS)
         client = create_storage_client(options, use_credentials=not anonymous)
         client.get_bucket(bucket, timeout=_PATIENCE_SECS, retry=retry)
