@@ -34,3 +34,25 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def error_body(code: int, status: str, message: str, reason: str = "", **metadata: str) -> Any:
+    """An error as Google's services answer it."""
+    info = "type.googleapis.com/google.rpc.ErrorInfo"
+    details = [{"@type": info, "reason": reason, "domain": "googleapis.com", "metadata": metadata}]
+    error = {"code": code, "message": message, "status": status}
+    return {"error": {**error, "details": details} if reason else error}
+
+
+def refusing(body: Any, asked: list[str]) -> type[QuietHandler]:
+    """Answers every question with this error; writes down what was asked for."""
+
+    class Refusing(QuietHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked.append(self.path)
+            self.answer_json(body["error"]["code"], body)
+
+        do_GET = do_POST
+
+    return Refusing

@@ -39,19 +39,28 @@ def test_it_agrees_with_the_programs_own_parameters() -> None:
             parameter.value(option["value"])
         if one["isOptional"]:
             # What the form sends when it is left alone, and what it sends when emptied.
-            parameter.value(parameter.default or "")
+            assert parameter.value("") == parameter.value(parameter.default or "")
+            for regex in one.get("regexes", []):
+                assert re.fullmatch(regex, ""), parameter.name
 
 
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
-        ("input", ["gs://b/a.txt", "gs://b/a*.csv,gs://c/d/", "gs://b/a b.txt, gs://c/*"],
-         ["a.txt", "", "gs://", "gs://b/a,/etc/passwd"]),
-        ("output", ["gs://b", "gs://b/a folder/"], ["out", "/tmp/x"]),
-        ("max_batch_tokens", ["auto", "1", "4096"], ["0", "-1", "many", "AUTO"]),
-        ("min_batch_size", ["1", "512", "auto"], ["0", "1.5", ""]),
+        ("input", ["gs://b/a.txt", "gs://b/a*.csv,gs://c/d/", "gs://b/a b.txt, gs://c/*", "GS:b/a",
+                   " 'gs:/b/a' ", "gs://b/a,\ngs://b/c\n", "https://storage.googleapis.com/b/a,gs:c",
+                   "https://console.cloud.google.com/storage/browser/b?x=(1,(2,3)),gs://b/a",
+                   "gs%3A%2F%2Fb"],
+         ["a.txt", "", "gs://", "gs://b/a,/etc/passwd", "s3://b/a", "https://b/a,/etc/passwd"]),
+        ("output", ["gs://b", "gs://b/a folder/", " gs:b/out\n", "https://x/b"],
+         ["", "out", "/tmp/x", "gs:", "gs://a\nb"]),
+        ("max_batch_tokens", ["auto", "1", "4096", "", " ", "AUTO", "007"], ["0", "-1", "many"]),
+        ("min_batch_size", ["1", "512", "auto", " 5\n"], ["0", "1.5"]),
+        ("max_failure_rate", ["0.05", ".1", "0", "1", "1.0", "", " 0 "], ["2", "-1", "5%", "0,5"]),
+        ("inference_timeout_secs", ["0", "60", ""], ["-1", "1.5", "a"]),
+        ("model", ["", " bundled ", "gs://b/m", "/opt/m"], ["a\nb"]),
         ("keep_fields", ["", "*", "a,b"], ["a\nb"]),
-        ("prices", ["", "gs://b/p.yaml"], ["p.yaml"]),
+        ("prices", ["", " ", "gs://b/p.yaml", "'gs:b/p.yaml'"], ["p.yaml", "s3://b/p"]),
     ],
 )  # fmt: skip
 def test_what_the_service_lets_pass(name: str, good: list[str], bad: list[str]) -> None:

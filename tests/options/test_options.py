@@ -78,6 +78,34 @@ def test_overwrite_without_a_value_is_what_a_person_types() -> None:
     assert not command_line.parse([*REQUIRED, "--overwrite=false"])[0].overwrite
 
 
+@pytest.mark.parametrize("nothing", ["", " ", "\n", "\t \n"])
+def test_an_empty_field_of_the_console_means_the_default(nothing: str) -> None:
+    optional = [one.name for one in PARAMETERS if one.default is not None]
+    filled = command_line.parse([*REQUIRED, *(f"--{name}={nothing}" for name in optional)])
+    assert filled == command_line.parse(REQUIRED)
+    for flag in REQUIRED:
+        name = flag.split("=")[0]
+        with pytest.raises(UserError, match=f"{name} takes .*; got nothing: it is required"):
+            command_line.parse([*(one for one in REQUIRED if one != flag), f"{name}={nothing}"])
+
+
+def test_spaces_around_a_value_and_the_case_of_a_choice_mean_nothing() -> None:
+    given = {
+        "input": " a.txt\n", "output": "\tout ", "device": " gpu", "precision": "BFloat16\n",
+        "accelerator": " NVIDIA-L4 ", "gpu_placement": "All_Workers", "min_batch_size": " 5 ",
+        "max_batch_size": "AUTO", "overwrite": " TRUE ", "max_failure_rate": " 0.1\n",
+        "text_field": " review ", "keep_fields": " a , b ", "prices": " p.yaml ", "model": "\nm ",
+    }  # fmt: skip
+    settings, _ = command_line.parse([f"--{name}={value}" for name, value in given.items()])
+    assert (settings.input, settings.output, settings.model) == (("a.txt",), "out", "m")
+    assert (settings.device, settings.precision) == ("GPU", "bfloat16")
+    assert (settings.accelerator, settings.gpu_placement) == ("nvidia-l4", "all_workers")
+    assert (settings.min_batch_size, settings.max_batch_size) == (5, 8192)
+    assert (settings.overwrite, settings.max_failure_rate) == (True, 0.1)
+    assert (settings.text_field, settings.keep_fields) == ("review", ("a", "b"))
+    assert settings.prices == "p.yaml"
+
+
 def test_an_unknown_flag_gets_the_nearest_known_one() -> None:
     error = unknown_flag("--max_batchsize=3", ["runner"])
     assert "did you mean --max_batch_size?" in str(error)

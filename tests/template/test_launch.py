@@ -26,6 +26,11 @@ sys.argv[0] = "src/main.py"
 runpy.run_path("src/main.py", run_name="__main__")
 """
 HINT = "beam:resources:accelerator:v1"
+# What the image says of itself, in which the launcher runs.
+IN_IMAGE = {
+    "RUNINFERENCE_METRICS_IMAGE": "gcr.io/p/image:abc",
+    "RUNINFERENCE_METRICS_MODEL": str(DEMO_MODEL),
+}
 
 
 def put(env: dict[str, str], name: str, content: bytes) -> None:
@@ -54,7 +59,7 @@ def launch(env: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]
     flags = (*(flag for flag in usual if flag.split("=")[0] not in given), *flags)
     return subprocess.run(
         [sys.executable, "-c", LAUNCH, *flags],
-        cwd=ROOT, env=env, capture_output=True, text=True, timeout=200,
+        cwd=ROOT, env={**IN_IMAGE, **env}, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
 
 

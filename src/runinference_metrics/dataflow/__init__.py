@@ -1,4 +1,6 @@
-"""From `device` to Dataflow's worker settings; a job and its metrics by its id."""
+"""From `device` to Dataflow's worker settings; what a launch needs, and what Google refuses; a job
+and its metrics by its id.
+"""
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["job", "workers"]
+__all__ = ["job", "needs", "refusals", "workers"]

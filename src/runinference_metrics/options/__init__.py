@@ -3,4 +3,12 @@ and docs/parameters.md; and the flags that are Beam's own.
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["accelerators", "beam_flags", "command_line", "metadata", "parameters", "settings"]
+__all__ = [
+    "accelerators",
+    "addresses",
+    "beam_flags",
+    "command_line",
+    "metadata",
+    "parameters",
+    "settings",
+]

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from runinference_metrics.errors import FlagError, UserError
+from runinference_metrics.errors import FlagError
 from runinference_metrics.options.parameters import PARAMETERS
 from runinference_metrics.options.settings import Settings
 
@@ -53,11 +53,7 @@ def parse(argv: Sequence[str]) -> tuple[Settings, list[str]]:
     known, rest = parser().parse_known_args(list(argv))
     parsed: dict[str, Any] = {}
     for parameter in PARAMETERS:
-        given = getattr(known, parameter.name)
-        text = parameter.default if given is None else given
-        if text is None:
-            raise UserError(parameter.name, parameter.takes, "nothing: it is required")
-        parsed[parameter.name] = parameter.value(text)
+        parsed[parameter.name] = parameter.value(getattr(known, parameter.name) or "")
     smallest, largest = AUTO_BATCH_SIZES[parsed["device"]]
     parsed["max_batch_size"] = parsed["max_batch_size"] or max(
         largest, parsed["min_batch_size"] or 0

@@ -1,13 +1,21 @@
 """The Cloud console's form: its parts, and what the service checks a value against."""
 
 # Regular expressions of the Cloud console's form. The service checks a value against them before it
-# starts anything; the program's own check is stricter and has the better message.
-GCS_PATTERNS = r"^\s*gs://[^,]+(,\s*gs://[^,]+)*,?\s*$"
-GCS_FOLDER = r"^gs://[^\n\r]+$"
-GCS_FILE = r"^(gs://[^\n\r]+)?$"
-WHOLE_NUMBER_OR_AUTO = r"^(auto|[1-9][0-9]{0,6})$"
-FIELD = r"^[^\n\r]+$"
-FIELD_OR_NOTHING = r"^[^\n\r]*$"
+# starts anything: they let pass all that the program takes of a template's launch, an empty field
+# and spaces around a value too. The program's own check is stricter and has the better message.
+_QUOTE = r"[\"'`“„«\u2018]?"
+_GS = r"[Gg][Cc]?[Ss](:/{0,3}|%3[Aa]%2[Ff]%2[Ff])"
+_WEB = r"[Hh][Tt][Tt][Pp][Ss]?://"
+# One of a list; the console's own addresses hold commas in brackets.
+_PATTERN = rf"{_QUOTE}({_GS}[^,\s/][^,]*|{_WEB}[^,(]+(\(.*\)[^,]*)?)"
+_ADDRESS = rf"{_QUOTE}({_GS}[^\s/]|{_WEB})[^\n\r]*"
+GCS_PATTERNS = rf"^\s*{_PATTERN}(,\s*{_PATTERN})*,?\s*$"
+GCS_FOLDER = rf"^\s*{_ADDRESS}\s*$"
+GCS_FILE = rf"^\s*({_ADDRESS})?\s*$"
+WHOLE_NUMBER = r"^\s*[0-9]{0,7}\s*$"
+WHOLE_NUMBER_OR_AUTO = r"^\s*([Aa][Uu][Tt][Oo]|0*[1-9][0-9]{0,6})?\s*$"
+SHARE = r"^\s*(0*\.[0-9]+|0+(\.0*)?|0*1(\.0*)?)?\s*$"
+FIELD = r"^\s*[^\n\r]*\s*$"
 
 # The form's parts, in the order in which people look for them.
 FILES, MODEL = "Input and output", "Model and device"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runinference_metrics.errors import UserError
+from runinference_metrics.options.addresses import AddressError
 from runinference_metrics.options.form import COMMAND_LINE
 
 
@@ -66,8 +67,16 @@ class Parameter:
         return tuple(one.value for one in self.options)
 
     def value(self, text: str) -> Any:
-        """Parses `text`; raises UserError naming the flag, what it takes and what came."""
+        """Parses `text`; raises UserError naming the flag, what it takes and what came.
+
+        An empty field of the console's form comes as an empty string, and means the default.
+        """
+        given = text.strip() or self.default
+        if given is None:
+            raise UserError(self.name, self.takes, "nothing: it is required")
         try:
-            return self.parse(text)
+            return self.parse(given)
+        except AddressError as wrong:
+            raise UserError(self.name, wrong.takes, wrong.got) from None
         except ValueError:
             raise UserError(self.name, self.takes, repr(text)) from None

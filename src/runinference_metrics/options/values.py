@@ -1,11 +1,13 @@
 """From a parameter's string to its value; each raises ValueError when the string is wrong."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from runinference_metrics.environment import MODEL_VARIABLE
 from runinference_metrics.errors import UserError
+from runinference_metrics.options import addresses
 
 AUTO = "auto"
 BUNDLED = "bundled"
@@ -26,15 +28,31 @@ def optional_text(text: str) -> str:
     return text.strip()
 
 
+def folder(text: str) -> str:
+    """The address of a folder."""
+    found = addresses.address(text)
+    if not found:
+        raise ValueError(text)
+    return found
+
+
+def optional_file(text: str) -> str:
+    """The address of a file, or nothing."""
+    found = addresses.address(text)
+    if found.startswith("gs://") and (found.endswith("/") or "/" not in found[len("gs://") :]):
+        raise ValueError(text)
+    return found
+
+
 def model(given: str) -> str:
     """A folder; "bundled" is the image's own, in a checkout of the project its demo model.
 
     Raises:
         UserError: there is no bundled model, as where the package alone is installed.
     """
-    folder = text(given)
-    if folder != BUNDLED:
-        return folder
+    found = folder(given)
+    if found != BUNDLED:
+        return found
     if in_image := os.environ.get(MODEL_VARIABLE):
         return in_image
     demo = _CHECKOUT / _DEMO_MODEL
@@ -47,11 +65,11 @@ def model(given: str) -> str:
 
 
 def patterns(text: str) -> tuple[str, ...]:
-    """One or several comma-separated values."""
-    found = names(text)
-    if not found:
+    """One or several comma-separated addresses of files; a bucket means the files in it."""
+    found = tuple(addresses.address(part, pattern=True) for part in addresses.parts(text))
+    if not all(found) or not found:
         raise ValueError(text)
-    return found
+    return tuple(re.sub(r"^gs://[^/]*$", r"\g<0>/", one) for one in found)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -61,16 +79,17 @@ def names(text: str) -> tuple[str, ...]:
 
 def boolean(text: str) -> bool:
     """true or false, in any case."""
-    return {"true": True, "false": False}[one_of("true", "false")(text.lower())]
+    return one_of("true", "false")(text) == "true"
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """One of these."""
+    """One of these, in any case."""
+    known = {choice.lower(): choice for choice in choices}
 
     def parse(text: str) -> str:
-        if text not in choices:
+        if text.lower() not in known:
             raise ValueError(text)
-        return text
+        return known[text.lower()]
 
     return parse
 
@@ -99,4 +118,4 @@ def whole_number(largest: int, smallest: int = 1) -> Callable[[str], int]:
 def whole_number_or_auto(largest: int) -> Callable[[str], int | None]:
     """A whole number from 1, or "auto", which is None."""
     number = whole_number(largest)
-    return lambda text: None if text == AUTO else number(text)
+    return lambda text: None if text.lower() == AUTO else number(text)

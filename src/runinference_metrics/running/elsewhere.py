@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import (
 
 from runinference_metrics import pipeline
 from runinference_metrics.dataflow import workers
+from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.errors import FlagError, RunFailed, UserError, one_line
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.report.table import print_table
@@ -87,6 +88,8 @@ def _submitted(built: beam.Pipeline, options: PipelineOptions) -> Any:
         raise FlagError(one_line(error)) from error
     except Exception as error:
         _raise_no_job_service(error, options)
+        if plain := refused(error):
+            raise plain from error
         raise_plainly(error, job="No job was started.")
 
 
@@ -95,8 +98,7 @@ def _raise_no_job_service(error: Exception, options: PipelineOptions) -> None:
     if type(error).__name__ == "FutureTimeoutError" and portable.job_endpoint:
         raise UserError(
             "job_endpoint", "the address of a job service, as host:port",
-            f"{portable.job_endpoint!r}, where none answered within "
-            f"{portable.job_server_timeout} s (--job_server_timeout)",
+            f"{portable.job_endpoint!r}, where something listens that is none",
         ) from error  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.running import checks, elsewhere, here, logs
+from runinference_metrics.running import checks, elsewhere, here, job_server, logs
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import make_folder
@@ -29,6 +29,11 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     local = workers.is_local(beam_options)
     logs.configure(workers.is_dataflow(beam_options))
     if not local:
+        # Google's clients take a second to import.
+        from runinference_metrics.dataflow import needs
+
+        needs.check(settings, beam_options)
+        job_server.check(beam_options)
         settings = elsewhere.with_absolute_paths(settings)
     patterns = checks.input_patterns(settings.input, settings.output)
     old = checks.check_output(settings)

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 
+from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.errors import Interrupted, RunFailed, one_line
 from runinference_metrics.inference.progress import shown
 from runinference_metrics.running.checked import CheckedRun
@@ -94,6 +95,8 @@ def _raise_unless_done(job: Job) -> None:
         state = job.ending()
     except Exception as error:
         _raise_runner_gone(error, job)
+        if plain := refused(error):
+            raise plain from error
         raise_plainly(error, job=f"Job {job}.{_address(job)}")
     if state not in ("DONE", "UPDATED", "DRAINED"):
         raise RunFailed(f"The job {job} ended as {state}.{_address(job)}")
