@@ -5,7 +5,7 @@ as strings, as the Flex Template launcher sends them.
 """
 
 from runinference_metrics.options import form, values
-from runinference_metrics.options.accelerators import ACCELERATORS
+from runinference_metrics.options.accelerators import ACCELERATORS, TAKES
 from runinference_metrics.options.parameter import Parameter
 from runinference_metrics.options.values import AUTO
 
@@ -140,9 +140,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         "accelerator",
         "Accelerator",
         "The GPU of each Dataflow worker. The machine type that goes with it is chosen too, unless "
-        "you set one.",
+        "you set one. V100, P100 and P4 need an image with CUDA 12.6. Dataflow's own form chooses "
+        "the driver besides.",
         "nvidia-l4",
-        f"one of {', '.join(ACCELERATORS)}",
+        TAKES,
         values.text,
         "ENUM",
         form.WORKERS,

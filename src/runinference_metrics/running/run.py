@@ -54,6 +54,8 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     if local:
         # Elsewhere the GPU is the workers', not the launcher's.
         check_device(settings.device)
+    else:
+        checks.check_workers_gpu(settings, beam_options)
     make_folder(settings.output)
     checks.remove(old)
     if local:
