@@ -1,4 +1,4 @@
-"""The entrypoint and the driver of the machine: run here, with made files where / would have them."""
+"""The entrypoint and the driver of the machine: run here, with a made root folder."""
 
 import os
 import shutil
@@ -138,7 +138,9 @@ def test_an_image_without_cuda_says_so(machine: Machine, needed: str | None) -> 
     assert machine.start() == ("unset", said)
 
 
-@pytest.mark.parametrize("content", ["", "\n", "no numbers here", "* 12 .5 5. 1..2 a1.2\n580.65.06"])
+@pytest.mark.parametrize(
+    "content", ["", "\n", "no numbers here", "* 12 .5 5. 1..2 a1.2\n580.65.06"]
+)
 def test_a_driver_that_says_nothing_is_left_alone(machine: Machine, content: str) -> None:
     machine.has("proc/driver/nvidia/version", content)
     machine.has(f"{COMPAT}/libcuda.so.1")
