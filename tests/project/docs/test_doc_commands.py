@@ -52,7 +52,7 @@ CANNOT_RUN = {
     ".venv/bin/python -m runinference_metrics report --job_id=JOB_ID": "asks the Dataflow API",
 }
 # Flags in sentences that are neither the program's nor Beam's, and whose they are.
-OTHERS_FLAGS = {"--user": "docker run"}
+OTHERS_FLAGS = {"--user": "docker run", "--additional-pipeline-options": "gcloud"}
 # Settings in sentences that are no parameters, and whose they are.
 OTHERS_SETTINGS = {"worker_accelerator": "Dataflow's service option"}
 # Runs commands one after the other in one process, since each start costs seconds.
