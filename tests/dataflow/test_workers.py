@@ -120,8 +120,16 @@ def test_a_service_option_of_the_users_wins(own: str, machine_type: str | None) 
 
 def test_processes_that_share_a_gpu_are_several() -> None:
     shared = "--accelerator=type:nvidia-l4;count:1;use_nvidia_mps"
-    for flags, several in (((), False), ((shared,), True)):
-        options, _ = configured(gpu_settings(*flags))
+    own = "--dataflow_service_options=worker_accelerator=type:nvidia-l4;count:1"
+    for given, beams, several in (
+        ((), (), False),
+        ((shared,), (), True),
+        ((shared, "--gpu_placement=inference_step"), (), True),
+        # The user's own option wins in this too.
+        ((shared,), (own,), False),
+        ((), (f"{own};use_nvidia_mps",), True),
+    ):
+        options, _ = configured(gpu_settings(*given), *beams)
         assert (ONE_PROCESS not in (options.view_as(DebugOptions).experiments or [])) == several
 
 

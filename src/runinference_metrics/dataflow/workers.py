@@ -83,11 +83,12 @@ def configure(settings: Settings, options: PipelineOptions) -> str | None:
         worker.disk_size_gb = GPU_DISK_GB
     if debug.number_of_worker_harness_threads is None:
         debug.number_of_worker_harness_threads = GPU_THREADS
-    if not _decides_processes(options) and not chosen.shares_processes:
-        # One process a worker: one copy of the model on the GPU.
-        debug.add_experiment(ONE_PROCESS)
     service = options.view_as(GoogleCloudOptions)
     given = _own_accelerators(options)
+    shared = chosen.shares_processes and not given
+    if not shared and not _decides_processes(options):
+        # One process a worker: one copy of the model on the GPU.
+        debug.add_experiment(ONE_PROCESS)
     if settings.gpu_placement == "inference_step":
         if given:
             raise UserError(
