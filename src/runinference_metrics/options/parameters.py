@@ -139,9 +139,8 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "accelerator",
         "Accelerator",
-        "The GPU of each Dataflow worker. The machine type that goes with it is chosen too, unless "
-        "you set one. V100, P100 and P4 need an image with CUDA 12.6. Dataflow's own form chooses "
-        "the driver besides.",
+        "The GPU of each Dataflow worker, with its machine type unless you set one. V100, P100 and "
+        "P4 need an image with CUDA 12.6. Dataflow's own form chooses the driver besides.",
         "nvidia-l4",
         TAKES,
         values.text,
