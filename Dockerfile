@@ -1,18 +1,21 @@
 # One image is Dataflow's launcher, its workers, and the local tool.
 #
-#   make image IMAGE=…        with CUDA, for CPU and GPU workers
-#   make image-cpu IMAGE=…    without CUDA, much smaller, for CPU workers
+#   make image IMAGE=…            with CUDA 13, for CPU and GPU workers
+#   make image-cuda126 IMAGE=…    with CUDA 12.6, for older drivers and older GPUs
+#   make image-cpu IMAGE=…        without CUDA, much smaller, for CPU workers
 #
 # Written for BuildKit and podman alike. `make lock` writes Python's and Beam's version below from
 # pyproject.toml. container/check_image.py fails the build when they disagree with each other, or
 # with what was installed.
-ARG BASE_IMAGE=nvidia/cuda:13.0.2-base-ubuntu24.04
 ARG PYTHON_VERSION=3.12
 ARG BEAM_VERSION=2.77.0
 ARG BEAM_SDK_IMAGE=apache/beam_python${PYTHON_VERSION}_sdk:${BEAM_VERSION}
 ARG LAUNCHER_IMAGE=gcr.io/dataflow-templates-base/python312-template-launcher-base:flex_templates_base_image_release_20260112_RC00
-# cuda or cpu: which torch there must be in the image.
+# cuda, cuda126 or cpu: the system to start from, and which torch there must be in the image. The
+# last two need TORCH_INDEX.
 ARG FLAVOUR=cuda
+# Another system than the flavour's own; Ubuntu or Debian.
+ARG BASE_IMAGE=""
 # hub: MODEL_ID at MODEL_REVISION from the Hugging Face hub. folder: MODEL_FOLDER of this directory.
 ARG MODEL_SOURCE=hub
 
@@ -20,7 +23,13 @@ FROM ${BEAM_SDK_IMAGE} AS beam-sdk
 
 FROM ${LAUNCHER_IMAGE} AS launcher
 
-FROM ${BASE_IMAGE} AS python
+# NVIDIA's images hold the forward-compatibility libraries of their CUDA.
+FROM ${BASE_IMAGE:-nvidia/cuda:13.0.2-base-ubuntu24.04} AS base-cuda
+FROM ${BASE_IMAGE:-nvidia/cuda:12.6.3-base-ubuntu24.04} AS base-cuda126
+FROM ${BASE_IMAGE:-ubuntu:24.04} AS base-cpu
+
+# hadolint ignore=DL3006
+FROM base-${FLAVOUR} AS python
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     ca-certificates python3 \
@@ -33,8 +42,8 @@ RUN apt-get update \
  && apt-get clean && rm -rf /var/lib/apt/lists/* \
  && python3 -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
-# The address of PyTorch's own wheels without CUDA, for FLAVOUR=cpu. A pip.conf for a private index
-# can be given as the secret `pip`; it does not stay in the image.
+# The address of PyTorch's own wheels for FLAVOUR, where that is not cuda. A pip.conf for a private
+# index can be given as the secret `pip`; it does not stay in the image.
 ARG TORCH_INDEX=""
 COPY requirements.txt /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -86,7 +95,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 COPY --from=package /opt/package /opt/venv
-COPY src/main.py container/entrypoint /opt/runinference_metrics/
+COPY src/main.py container/entrypoint container/cuda_compat /opt/runinference_metrics/
 ARG BEAM_VERSION
 ARG PYTHON_VERSION
 ARG BEAM_SDK_IMAGE
@@ -94,7 +103,8 @@ ARG LAUNCHER_IMAGE
 ARG FLAVOUR
 RUN --mount=type=bind,source=container/check_image.py,target=/check_image.py \
     python /check_image.py --python="${PYTHON_VERSION}" --beam="${BEAM_VERSION}" \
-    --beam-sdk-image="${BEAM_SDK_IMAGE}" --launcher-image="${LAUNCHER_IMAGE}" --flavour="${FLAVOUR}"
+    --beam-sdk-image="${BEAM_SDK_IMAGE}" --launcher-image="${LAUNCHER_IMAGE}" --flavour="${FLAVOUR}" \
+ && python -m runinference_metrics.classifier.driver > /opt/runinference_metrics/needed_driver
 # Its own name: with it the launcher starts the workers.
 ARG IMAGE=""
 ENV RUNINFERENCE_METRICS_IMAGE=${IMAGE}

@@ -21,9 +21,13 @@ MODEL_ID ?= distilbert/distilbert-base-uncased-finetuned-sst-2-english
 MODEL_REVISION ?= 714eb0f
 MODEL_FOLDER ?=
 MODEL_ARGS = $(if $(MODEL_FOLDER),--build-arg=MODEL_SOURCE=folder --build-arg=MODEL_FOLDER=$(MODEL_FOLDER),\
-	--build-arg=MODEL_ID=$(MODEL_ID) --build-arg=MODEL_REVISION=$(MODEL_REVISION))
-# The same system as the CUDA image's, without CUDA.
-CPU_BASE_IMAGE ?= ubuntu:24.04
+	--build-arg=MODEL_SOURCE=hub --build-arg=MODEL_ID=$(MODEL_ID) --build-arg=MODEL_REVISION=$(MODEL_REVISION))
+# $(call build,FLAVOUR,ARGUMENTS): builds the image of a flavour. FLAVOUR and MODEL_SOURCE are named
+# although they have defaults, by which podman 4.3 does not see which stage it needs.
+build = $(DOCKER) build --build-arg=IMAGE='$(IMAGE)' --build-arg=FLAVOUR=$(1) $(2) \
+	$(MODEL_ARGS) $(BUILD_ARGS) --tag='$(IMAGE)' .
+# Another system for the image without CUDA.
+CPU_BASE_IMAGE ?=
 # A job. JOB is its name, ACCELERATOR the GPU of its workers with DEVICE=GPU.
 REGION ?= us-central1
 JOB ?= runinference-metrics
@@ -34,10 +38,10 @@ need = @test -n '$($(1))' || { echo "error: $(1) is missing: $(2). As in: make $
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-container check quick lint bench profile demo-model metadata docs lock clean \
-	model image image-cpu run-image push template launch
+	model image image-cuda126 image-cpu run-image push template launch
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 	@echo
 	@echo "As in"
 	@echo "  make run INPUT='my/*.jsonl' OUTPUT=results ARGS='--text_field=review --id_field=key'"
@@ -97,16 +101,20 @@ model: $(VENV)/ready ## fetch MODEL_ID at MODEL_REVISION from the hub into the f
 	$(call need,TO,the new folder for the model,models/sst2)
 	$(BIN)/python tools/bundle_model.py hub '$(MODEL_ID)' --revision='$(MODEL_REVISION)' --output='$(TO)'
 
-image: ## build IMAGE with CUDA, for CPU and GPU workers
+image: ## build IMAGE with CUDA 13, for CPU and GPU workers
 	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
-	$(DOCKER) build --build-arg=IMAGE='$(IMAGE)' $(MODEL_ARGS) $(BUILD_ARGS) --tag='$(IMAGE)' .
+	$(call build,cuda)
+
+image-cuda126: ## build IMAGE with CUDA 12.6; TORCH_INDEX is the address of PyTorch's wheels for it
+	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
+	$(call need,TORCH_INDEX,the index that PyTorch's page Start Locally shows for pip and CUDA 12.6,https://...)
+	$(call build,cuda126,--build-arg=TORCH_INDEX='$(TORCH_INDEX)')
 
 image-cpu: ## build IMAGE without CUDA; TORCH_INDEX is the address of PyTorch's CPU wheels
 	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
 	$(call need,TORCH_INDEX,the index that PyTorch's page Start Locally shows for pip and CPU,https://...)
-	$(DOCKER) build --build-arg=IMAGE='$(IMAGE)' --build-arg=FLAVOUR=cpu \
-		--build-arg=BASE_IMAGE='$(CPU_BASE_IMAGE)' --build-arg=TORCH_INDEX='$(TORCH_INDEX)' \
-		$(MODEL_ARGS) $(BUILD_ARGS) --tag='$(IMAGE)' .
+	$(call build,cpu,--build-arg=TORCH_INDEX='$(TORCH_INDEX)' \
+		$(if $(CPU_BASE_IMAGE),--build-arg=BASE_IMAGE='$(CPU_BASE_IMAGE)'))
 
 # The folder of INPUT and the folder OUTPUT, at the same paths inside and outside.
 run-image: ## classify INPUT into OUTPUT inside IMAGE, without a network

@@ -17,6 +17,8 @@ from pathlib import Path
 
 BOOT = Path("/opt/apache/beam/boot")
 LAUNCHER = Path("/opt/google/dataflow/python_template_launcher")
+# The CUDA of each flavour, as far as it is fixed; its torch and its base image are of it.
+FLAVOURS = {"cuda": "13", "cuda126": "12.6", "cpu": None}
 SENTENCE = "A fine film, and a joy from its first minute to its last."
 
 
@@ -35,12 +37,28 @@ def faults(given: argparse.Namespace) -> list[str]:
             found.append(f"{program} is not there, or not executable")
     import torch
 
-    cuda = torch.version.cuda
-    if given.flavour not in ("cuda", "cpu"):
-        found.append(f"FLAVOUR is {given.flavour}, expected cuda or cpu")
-    elif (cuda is not None) != (given.flavour == "cuda"):
-        found.append(f"FLAVOUR is {given.flavour}, but torch's CUDA is {cuda or 'not there'}")
+    found += flavour_faults(given.flavour, torch.version.cuda, os.environ.get("CUDA_VERSION"))
     return found
+
+
+def flavour_faults(flavour: str, cuda: str | None, base_cuda: str | None) -> list[str]:
+    """What the flavour says against torch's CUDA, and that against the base image's.
+
+    NVIDIA's images say their CUDA in CUDA_VERSION; their forward-compatibility libraries are of it.
+    """
+    if flavour not in FLAVOURS:
+        return [f"FLAVOUR is {flavour}, expected one of {', '.join(FLAVOURS)}"]
+    wanted = FLAVOURS[flavour]
+    if (cuda is None) != (wanted is None) or (wanted and not f"{cuda}.".startswith(f"{wanted}.")):
+        hint = "" if flavour == "cuda" else "; is TORCH_INDEX the address of its wheels?"
+        return [f"FLAVOUR is {flavour}, but torch's CUDA is {cuda or 'not there'}{hint}"]
+    if cuda and base_cuda and _numbers(base_cuda) < _numbers(cuda):
+        return [f"the base image's CUDA is {base_cuda}, older than torch's {cuda}"]
+    return []
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def image_faults(sdk: str, launcher: str, python: str, beam: str) -> list[str]:

@@ -104,7 +104,9 @@ def test_nothing_in_it_that_does_not_run(engine: Engine) -> None:  # noqa: F811
     assert "cannot access '/build'" in out
     assert "/opt/venv/" not in out
     assert ".whl" not in out
-    assert sorted(out.split()[-3:]) == ["entrypoint", "main.py", "model"]
+    assert sorted(out.split()[-5:]) == [
+        "cuda_compat", "entrypoint", "main.py", "model", "needed_driver",
+    ]  # fmt: skip
 
 
 def test_what_a_run_imports_is_compiled(engine: Engine) -> None:  # noqa: F811
@@ -129,6 +131,36 @@ def test_a_person_gets_help_and_plain_errors(engine: Engine) -> None:  # noqa: F
     assert no_gpu.returncode == 2
     assert no_gpu.stderr.startswith("error: --")
     assert len(no_gpu.stderr.splitlines()) == 1
+
+
+def test_a_driver_is_looked_at_before_the_program_starts(
+    engine: Engine, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    """With a made root folder, in which there is an older driver, and the image's own tools."""
+    for file, content in (
+        ("proc/driver/nvidia/version", "NVRM version: Kernel Module  535.216.01  Wed Oct 23\n"),
+        ("usr/local/cuda-13.0/compat/libcuda.so.1", ""),
+        ("needed_driver", "580\n"),
+    ):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(content)
+    for folder in [tmp_path, *tmp_path.parents][:3]:
+        folder.chmod(0o755)
+    options = ("--env=RUNINFERENCE_METRICS_ROOT=/made", f"--volume={tmp_path}:/made:ro")
+    done = engine.run("run", options=options, check=False)
+    said = "NVIDIA driver 535.216.01; "
+    assert f"{said}this image is built without CUDA" in done.stderr.splitlines()
+    needed = f"--volume={tmp_path}/needed_driver:/opt/runinference_metrics/needed_driver:ro"
+    for arguments, words in (
+        (["template"], '"defaultEnvironment"'),
+        (["--id=1"], "provision endpoint provided."),
+    ):
+        done = engine.run(*arguments, options=(*options, needed), check=False)
+        assert words in done.stdout + done.stderr
+        assert done.stderr.splitlines()[0] == (
+            f"{said}CUDA needs R580 or newer: using its forward-compatibility libraries in "
+            "/made/usr/local/cuda-13.0/compat"
+        )
 
 
 def test_flags_alone_start_boot(engine: Engine) -> None:  # noqa: F811
@@ -309,6 +341,7 @@ def test_workers_of_the_image_on_a_portable_runner(
             f"PYTHON_VERSION is 3.9, the base image's Python is {PYTHON_VERSION}",
         ),
         ("FLAVOUR=cuda", "FLAVOUR is cuda, but torch's CUDA is not there"),
+        ("FLAVOUR=cuda126", "FLAVOUR is cuda126, but torch's CUDA is not there"),
         (
             f"LAUNCHER_IMAGE={LAUNCHER.replace(':tests', ':latest')}",
             "LAUNCHER_IMAGE is :latest, expected a tag that stays what it is",

@@ -1,5 +1,6 @@
 """The classifier on a real GPU; needs only torch and transformers."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,23 @@ import pytest
 import torch
 
 from conftest import DEMO_MODEL, make_model
+from runinference_metrics.classifier import devices, driver
 from runinference_metrics.classifier.attention import Heads, by_equal_lengths, padded, varlen
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.tokens import Tokens
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no usable CUDA GPU here")
+
+
+def test_this_gpu_is_known_to_be_usable() -> None:
+    assert devices.gpu_problem() is None
+    assert devices.code_problem(torch.cuda.get_device_capability()) is None
+    assert torch.version.cuda is not None
+    here = driver.driver_here()
+    assert here is not None
+    # An older driver serves only with CUDA's own libraries before it.
+    if driver.is_older(here, driver.needed_driver(torch.version.cuda)):
+        assert "compat" in os.environ.get("LD_LIBRARY_PATH", "")
 
 
 @pytest.mark.parametrize("architecture", ["distilbert", "bert", "roberta", "electra"])

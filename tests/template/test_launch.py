@@ -16,9 +16,13 @@ from conftest import DEMO_MODEL, ROOT
 
 pytestmark = pytest.mark.starts
 
-# As the launcher runs src/main.py, with Beam's search for credentials switched off.
+# As the launcher runs src/main.py, with Beam's search for credentials switched off. The torch here
+# may have no CUDA: that of an image is made up.
 LAUNCH = """
-import runpy, sys
+import os, runpy, sys
+if kinds := os.environ.get("CODE_OF_TORCH"):
+    import torch
+    torch.version.cuda, torch.cuda.get_arch_list = "13.0", kinds.split
 from apache_beam.internal.gcp import auth
 auth._Credentials._credentials_init = True
 auth._Credentials._credentials = None
@@ -31,6 +35,8 @@ IN_IMAGE = {
     "RUNINFERENCE_METRICS_IMAGE": "gcr.io/p/image:abc",
     "RUNINFERENCE_METRICS_MODEL": str(DEMO_MODEL),
 }
+# As PyTorch's wheels of 2.13 for CUDA 13.0 say it.
+CUDA_IMAGE = {**IN_IMAGE, "CODE_OF_TORCH": "sm_75 sm_80 sm_86 sm_90 sm_100 sm_120"}
 
 
 def put(env: dict[str, str], name: str, content: bytes) -> None:
@@ -59,7 +65,7 @@ def launch(env: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]
     flags = (*(flag for flag in usual if flag.split("=")[0] not in given), *flags)
     return subprocess.run(
         [sys.executable, "-c", LAUNCH, *flags],
-        cwd=ROOT, env={**IN_IMAGE, **env}, capture_output=True, text=True, timeout=200,
+        cwd=ROOT, env={**CUDA_IMAGE, **env}, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
 
 
@@ -82,8 +88,7 @@ def hints(pipeline: beam_runner_api_pb2.Pipeline) -> set[str]:
 
 
 def test_cpu_workers_get_nothing_special(bucket: dict[str, str]) -> None:  # noqa: F811
-    env = {**bucket, "RUNINFERENCE_METRICS_IMAGE": "gcr.io/p/image:abc"}
-    environment, pipeline = job(env)
+    environment, pipeline = job(bucket)
     (pool,) = environment["workerPools"]
     assert "machineType" not in pool or not pool["machineType"]
     assert not any("worker_accelerator" in one for one in environment.get("serviceOptions", []))
@@ -114,7 +119,7 @@ def test_all_gpu_workers_get_one(
     assert pool["machineType"] == machine_type
     assert pool["diskSizeGb"] == 50
     assert environment["serviceOptions"] == [
-        f"worker_accelerator=type:{accelerator};count:1;install-nvidia-driver:5xx"
+        f"worker_accelerator=type:{accelerator};count:1;install-nvidia-driver"
     ]
     assert "no_use_multiple_sdk_containers" in environment["experiments"]
     options = environment["sdkPipelineOptions"]["options"]
@@ -126,7 +131,9 @@ def test_the_inference_step_alone_gets_one(bucket: dict[str, str]) -> None:  # n
     environment, pipeline = job(bucket, "--device=GPU", "--gpu_placement=inference_step")
     assert not environment.get("serviceOptions")
     assert not environment["workerPools"][0].get("machineType")
-    assert hints(pipeline) == {"type:nvidia-l4;count:1;install-nvidia-driver:5xx"}
+    assert hints(pipeline) == {
+        "type:nvidia-l4;count:1;machine_type:g2-standard-4;install-nvidia-driver"
+    }
     components = pipeline.components
     with_gpu = {
         transform.unique_name
@@ -143,7 +150,7 @@ def test_the_inference_step_alone_gets_one(bucket: dict[str, str]) -> None:  # n
 def test_what_the_user_sets_stays(bucket: dict[str, str]) -> None:  # noqa: F811
     mine = "worker_accelerator=type:nvidia-tesla-t4;count:2;install-nvidia-driver;use_nvidia_mps"
     environment, _ = job(
-        {**bucket, "RUNINFERENCE_METRICS_IMAGE": "gcr.io/p/image:abc"},
+        bucket,
         "--device=GPU", "--machine_type=n1-highmem-8", "--disk_size_gb=90",
         f"--dataflow_service_options={mine}", "--number_of_worker_harness_threads=9",
         "--sdk_container_image=gcr.io/p/other:1",
@@ -170,7 +177,6 @@ def test_labels_in_either_form_stand_in_the_job(bucket: dict[str, str]) -> None:
         (["--input=gs://results/none*"], "--input takes patterns that match files; got 'gs://"),
         (["--input=gs://no-bucket/a.txt"], "--input takes"),
         (["--device=TPU"], "--device takes CPU or GPU; got 'TPU'"),
-        (["--device=GPU", "--accelerator=nvidia-tesla-p4"], "capability 6.1 is below the 7.5"),
         (["--accelerator=nvidia-l5"], "--accelerator takes one of nvidia-l4,"),
         (["--model=/no/model"], "--model takes a folder with a sequence-classification model"),
         (["--prices=gs://results/none.yaml"], "--prices takes a file that can be read"),
@@ -196,6 +202,44 @@ def test_what_is_wrong_fails_at_launch_with_one_line(
     assert len(errors) == 1
     assert message in errors[0]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("image", "flags", "message"),
+    [
+        ({"CODE_OF_TORCH": ""}, [], "which is nvidia-l4, but no GPU support: torch"),
+        (CUDA_IMAGE, ["--accelerator=nvidia-tesla-p100"], "no code for compute capability 6.0"),
+        (
+            CUDA_IMAGE,
+            ["--dataflow_service_options=worker_accelerator=type:nvidia-tesla-v100;count:1"],
+            "which is nvidia-tesla-v100, but torch",
+        ),
+    ],
+)
+def test_a_gpu_that_the_image_cannot_use_fails_at_launch(
+    bucket: dict[str, str],  # noqa: F811
+    image: dict[str, str],
+    flags: list[str],
+    message: str,
+) -> None:
+    put(bucket, "old/predictions-00000-of-00001.jsonl", b"old\n")
+    old = ("--output=gs://results/old", "--overwrite=true")
+    done = launch({**bucket, **image}, "--device=GPU", *old, *flags)
+    assert done.returncode == 2, done.stderr[-3000:]
+    (error,) = (line for line in done.stderr.splitlines() if line.startswith("error: "))
+    assert error.startswith("error: --device takes GPU only with an image that is built for")
+    assert message in error
+    assert "Traceback" not in done.stderr
+    # Nothing is deleted for a run that cannot be.
+    assert get(bucket, "old/predictions-00000-of-00001.jsonl") == b"old\n"
+
+
+def test_workers_of_another_image_are_not_judged(bucket: dict[str, str]) -> None:  # noqa: F811
+    environment, _ = job(
+        bucket, "--device=GPU", "--accelerator=nvidia-tesla-p100",
+        "--sdk_container_image=gcr.io/p/with-cuda126:1",
+    )  # fmt: skip
+    assert environment["workerPools"][0]["machineType"] == "n1-standard-4"
 
 
 def test_the_program_neither_waits_nor_asks_for_metrics(

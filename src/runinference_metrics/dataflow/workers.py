@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import (
 
 from runinference_metrics.environment import IMAGE_VARIABLE
 from runinference_metrics.errors import UserError
-from runinference_metrics.options.accelerators import accelerator
+from runinference_metrics.options.accelerators import MPS, Accelerator, accelerator
 from runinference_metrics.options.settings import Settings
 
 # The least that Dataflow takes for workers with a GPU; the image must fit in it.
@@ -22,6 +22,7 @@ GPU_DISK_GB = 50
 # batches in flight stay in memory.
 GPU_THREADS = 4
 ONE_PROCESS = "no_use_multiple_sdk_containers"
+_ACCELERATOR_OPTION = "worker_accelerator"
 
 LOCAL_RUNNERS = (None, "DirectRunner", "FnApiRunner")
 
@@ -63,8 +64,8 @@ def configure(settings: Settings, options: PipelineOptions) -> str | None:
     """Sets what the workers of a service need for `device`; what the user set stays.
 
     With `device=CPU` only the image is set. With `device=GPU`: the accelerator with its machine
-    type (or, for `gpu_placement=inference_step`, a resource hint and no machine type, which right
-    fitting chooses), disk, one process a worker and its threads.
+    type (for `gpu_placement=inference_step` both in a resource hint), disk, one process a worker
+    and its threads.
 
     Args:
         settings: the parameters.
@@ -87,11 +88,12 @@ def configure(settings: Settings, options: PipelineOptions) -> str | None:
         worker.disk_size_gb = GPU_DISK_GB
     if debug.number_of_worker_harness_threads is None:
         debug.number_of_worker_harness_threads = GPU_THREADS
-    if not _decides_processes(options):
+    service = options.view_as(GoogleCloudOptions)
+    given = _own_accelerators(options)
+    shared = chosen.shares_processes and not given
+    if not shared and not _decides_processes(options):
         # One process a worker: one copy of the model on the GPU.
         debug.add_experiment(ONE_PROCESS)
-    service = options.view_as(GoogleCloudOptions)
-    given = [one for one in service.dataflow_service_options or [] if "worker_accelerator" in one]
     if settings.gpu_placement == "inference_step":
         if given:
             raise UserError(
@@ -99,15 +101,42 @@ def configure(settings: Settings, options: PipelineOptions) -> str | None:
                 "inference_step only without an accelerator for all workers",
                 f"inference_step with --dataflow_service_options={given[0]}",
             )
-        return chosen.service_option
+        return chosen.resource_hint(worker.machine_type)
     if not given:
         service.dataflow_service_options = [
             *(service.dataflow_service_options or []),
-            f"worker_accelerator={chosen.service_option}",
+            f"{_ACCELERATOR_OPTION}={chosen.service_option}",
         ]
-        if worker.machine_type is None:
-            worker.machine_type = chosen.machine_type
+    if worker.machine_type is None:
+        found = gpu_of(settings, options)
+        worker.machine_type = found.machine_type if found else None
     return None
+
+
+def gpu_of(settings: Settings, options: PipelineOptions) -> Accelerator | None:
+    """The GPU of the workers; None where there is none, or one that only the user knows."""
+    if settings.device != "GPU":
+        return None
+    given = _own_accelerators(options)
+    if not given:
+        return accelerator(settings.accelerator)
+    try:
+        return accelerator(given[0].partition(_ACCELERATOR_OPTION)[2].removeprefix("="))
+    except UserError:
+        # More than one GPU, or a newer one: the service knows, and its machine is the user's too.
+        return None
+
+
+def runs_this_image(options: PipelineOptions) -> bool:
+    """Whether the workers run the image in which this program runs."""
+    image = os.environ.get(IMAGE_VARIABLE)
+    return bool(image) and options.view_as(WorkerOptions).sdk_container_image in (None, "", image)
+
+
+def _own_accelerators(options: PipelineOptions) -> list[str]:
+    """The user's own service option for an accelerator, if there is one."""
+    given = options.view_as(GoogleCloudOptions).dataflow_service_options or []
+    return [one for one in given if _ACCELERATOR_OPTION in one]
 
 
 def _decides_processes(options: PipelineOptions) -> bool:
@@ -116,6 +145,6 @@ def _decides_processes(options: PipelineOptions) -> bool:
     service = options.view_as(GoogleCloudOptions).dataflow_service_options or []
     return ONE_PROCESS in experiments or any(
         # use_nvidia_mps stands inside the accelerator's option, and excludes one process.
-        "use_nvidia_mps" in one or one == "use_multiple_sdk_containers"
+        MPS in one or one == "use_multiple_sdk_containers"
         for one in (*experiments, *service)
     )

@@ -1,6 +1,6 @@
 """The values of the enums, as the Cloud console offers them."""
 
-from runinference_metrics.options.accelerators import ACCELERATORS
+from runinference_metrics.options.accelerators import ACCELERATORS, LOWEST_OF_CUDA_13
 from runinference_metrics.options.parameter import Choice
 from runinference_metrics.options.values import AUTO
 
@@ -19,7 +19,7 @@ PRECISIONS = (
     Choice(
         "bfloat16",
         "16-bit (bfloat16)",
-        "For GPUs from Ampere on (L4, A100, H100), and CPUs with AVX512-BF16 or AMX.",
+        "For GPUs from Ampere on (L4, A100, H100, RTX PRO 6000), and CPUs with AVX512-BF16 or AMX.",
     ),
     Choice("float16", "16-bit (float16)", "For GPUs without bfloat16, such as the T4."),
     Choice(
@@ -40,7 +40,8 @@ GPUS = tuple(
     Choice(
         one.name,
         f"{one.title}, {one.memory_gb} GB",
-        f"The machine type is {one.machine_type}, unless you set one.",
+        f"The machine type is {one.machine_type}, unless you set one."
+        + (" It needs an image with CUDA 12.6." if one.capability < LOWEST_OF_CUDA_13 else ""),
     )
     for one in ACCELERATORS.values()
 )

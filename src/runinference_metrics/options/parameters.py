@@ -5,7 +5,7 @@ as strings, as the Flex Template launcher sends them.
 """
 
 from runinference_metrics.options import choices, form, values
-from runinference_metrics.options.accelerators import ACCELERATORS
+from runinference_metrics.options.accelerators import TAKES
 from runinference_metrics.options.parameter import Parameter
 from runinference_metrics.options.values import AUTO
 
@@ -123,7 +123,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "The GPU of each Dataflow worker. The machine type that goes with it is chosen too, unless "
         "you set one.",
         "nvidia-l4",
-        f"one of {', '.join(ACCELERATORS)}",
+        TAKES,
         str.lower,
         "ENUM",
         form.MODEL,

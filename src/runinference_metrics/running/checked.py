@@ -23,12 +23,14 @@ class CheckedRun:
         patterns: the input patterns, each of which matches files.
         prices: what resources cost, if the user said so.
         beam_options: the flags that are Beam's.
+        accelerator: the GPU that the inference step alone is to have, as a resource hint.
     """
 
     settings: Settings
     patterns: list[str]
     prices: Prices | None
     beam_options: PipelineOptions
+    accelerator: str | None = None
 
     def handler(
         self, progress_folder: str | None = None, ends_with_device: bool = False
@@ -46,16 +48,13 @@ class CheckedRun:
             ends_with_device=ends_with_device,
         )
 
-    def plan(
-        self, handler: ClassifierHandler, runner: str, spread: bool, accelerator: str | None = None
-    ) -> Plan:
+    def plan(self, handler: ClassifierHandler, runner: str, spread: bool) -> Plan:
         """The run, ready to be wired.
 
         Args:
             handler: the model handler.
             runner: the runner's name, for metrics.json.
             spread: whether batches are shuffled between reading and inference.
-            accelerator: the GPU that the inference step alone is to have, as a resource hint.
         """
         facts = {
             "job": self.beam_options.view_as(GoogleCloudOptions).job_name,
@@ -65,4 +64,6 @@ class CheckedRun:
             "python_version": platform.python_version(),
             "parameters": self.settings.as_parameters(),
         }
-        return Plan(self.settings, self.patterns, handler, spread, facts, self.prices, accelerator)
+        return Plan(
+            self.settings, self.patterns, handler, spread, facts, self.prices, self.accelerator
+        )

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 from apache_beam.io.filesystem import FileMetadata, FileSystem
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
+from runinference_metrics.classifier.devices import code_problem
+from runinference_metrics.dataflow import workers
 from runinference_metrics.errors import RunFailed, UserError, first_line
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.models.remote import RemoteModel, is_remote
@@ -167,3 +170,15 @@ def check_model(settings: Settings) -> None:
     path = settings.model
     folder = RemoteModel.find(path).check() if is_remote(path) else ModelFolder.read(path)
     folder.check_max_length(settings.max_length)
+
+
+def check_workers_gpu(settings: Settings, options: PipelineOptions) -> None:
+    """Raises UserError when the workers' image, which is this one, has nothing for their GPU."""
+    if settings.device != "GPU" or not workers.runs_this_image(options):
+        return
+    gpu = workers.gpu_of(settings, options)
+    problem = code_problem(gpu.capability if gpu else None)
+    if problem:
+        name = gpu.name if gpu else "one"
+        raise UserError("device", "GPU only with an image that is built for the workers' GPU",
+                        f"GPU, which is {name}, but {problem}")  # fmt: skip

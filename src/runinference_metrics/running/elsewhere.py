@@ -13,12 +13,12 @@ from apache_beam.options.pipeline_options import (
 )
 
 from runinference_metrics import pipeline
-from runinference_metrics.dataflow import workers
+from runinference_metrics.dataflow import needs, workers
 from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.errors import FlagError, RunFailed, UserError, one_line
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.report.table import print_table
-from runinference_metrics.running import interruption
+from runinference_metrics.running import interruption, job_server
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.running.failures import raise_plainly
 from runinference_metrics.running.job import DataflowJob, Job
@@ -27,8 +27,19 @@ from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import unfinished_in
 
 
-def with_absolute_paths(settings: Settings) -> Settings:
-    """The settings, with local paths that mean the same in every folder of the machine."""
+def reachable(settings: Settings, options: PipelineOptions) -> Settings:
+    """The settings with paths that mean the same on every machine that shares a disk with this one.
+
+    Args:
+        settings: the parameters.
+        options: Beam's options; what Dataflow needs of them is put into its right form.
+
+    Raises:
+        UserError: the runner is not there, or its workers would not reach what a parameter names.
+        RunFailed: Google Cloud refuses, or cannot be reached.
+    """
+    needs.check(settings, options)
+    job_server.check(options)
     return dataclasses.replace(
         settings,
         input=tuple(_absolute(one) for one in settings.input),
@@ -53,12 +64,11 @@ def run(checked: CheckedRun) -> None:
     """
     options, output = checked.beam_options, checked.settings.output
     runner = str(options.view_as(StandardOptions).runner)
-    hint = workers.configure(checked.settings, options)
     before = set(unfinished_in(output))
     with interruption.noted() as interrupted:
         built = _pipeline(options)
         handler = checked.handler(ends_with_device=True)
-        pipeline.build(built, checked.plan(handler, runner, spread=True, accelerator=hint))
+        pipeline.build(built, checked.plan(handler, runner, spread=True))
         result = _submitted(built, options)
         if options.view_as(GoogleCloudOptions).template_location:
             # The launcher starts the job from the file just written: there is nothing to wait for.

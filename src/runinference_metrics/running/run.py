@@ -8,7 +8,7 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.running import checks, elsewhere, here, job_server, logs
+from runinference_metrics.running import checks, here, logs
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import make_folder
@@ -28,26 +28,26 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     beam_options = beam_flags.parse(beam_arguments)
     local = workers.is_local(beam_options)
     logs.configure(workers.is_dataflow(beam_options))
+    run_checked, hint = here.run, None
     if not local:
         # Google's clients take a second to import.
-        from runinference_metrics.dataflow import needs
+        from runinference_metrics.running import elsewhere
 
-        needs.check(settings, beam_options)
-        job_server.check(beam_options)
-        settings = elsewhere.with_absolute_paths(settings)
+        run_checked = elsewhere.run
+        settings = elsewhere.reachable(settings, beam_options)
+        hint = workers.configure(settings, beam_options)
     patterns = checks.input_patterns(settings.input, settings.output)
     old = checks.check_output(settings)
     checks.check_model(settings)
-    checked = CheckedRun(settings, patterns, _prices(settings), beam_options)
+    prices = _prices(settings)
     if local:
         # Elsewhere the GPU is the workers', not the launcher's.
         check_device(settings.device)
+    else:
+        checks.check_workers_gpu(settings, beam_options)
     make_folder(settings.output)
     checks.remove(old)
-    if local:
-        here.run(checked)
-    else:
-        elsewhere.run(checked)
+    run_checked(CheckedRun(settings, patterns, prices, beam_options, hint))
 
 
 def _prices(settings: Settings) -> Prices | None:

@@ -39,6 +39,7 @@ CANNOT_RUN = {
     "make profile": "takes a minute of both cores, to tell of the machine",
     "make model": "fetches from the hub",
     "make image": "needs the base images; tests/container builds against stand-ins",
+    "make image-cuda126": "needs the base images and PyTorch's own wheels",
     "make launch": "starts a job in a project",
     "tools/launch_job": "starts a job in a project; tests/template runs it against a fake",
     "gcloud dataflow flex-template run": "starts a job; tests/template runs it against a fake",

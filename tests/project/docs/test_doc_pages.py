@@ -1,6 +1,7 @@
 """The documents hold together: links, the index, and what the program writes of them."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,11 +10,14 @@ from markdown_it import MarkdownIt
 from pages_for_tests import GUIDES, KINDS, PAGES, link_faults, page, parse
 
 from conftest import ROOT
+from runinference_metrics.classifier.driver import needed_driver
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.options import parameters_page
+from runinference_metrics.options.accelerators import ACCELERATORS
 from runinference_metrics.options.parameters import PARAMETERS
 from write_docs import DOCUMENTS, Document
 
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
 MOST_LINES = 150
 MOST_PICTURE_BYTES = 200_000
 WIDTH = 105
@@ -122,6 +126,25 @@ def test_token_budgets_are_those_of_the_program() -> None:
         f"{cpu:,} ({int8:,} with int8), and on a GPU {AUTO_BATCH_TOKENS['GPU', 'float16']:,}"
         in text
     )
+
+
+def test_accelerators_are_those_of_the_program() -> None:
+    text = (ROOT / "docs" / "workers.md").read_text()
+    rows = re.findall(r"^\| `(nvidia-[\w-]+)` \| `([\w-]+)` \| (\d+\.\d) \|", text, re.MULTILINE)
+    assert rows == [
+        (one.name, one.machine_type, "{}.{}".format(*one.capability))
+        for one in ACCELERATORS.values()
+    ]
+
+
+@pytest.mark.parametrize(("flavour", "cuda"), [("cuda", "13.0"), ("cuda126", "12.6")])
+def test_drivers_are_those_of_the_program(flavour: str, cuda: str) -> None:
+    text = (ROOT / "docs" / "workers.md").read_text()
+    (row,) = re.findall(rf"^\| `{flavour}`[^|]*\| {cuda} \| (\S+) or newer", text, re.MULTILINE)
+    assert row == needed_driver(cuda)
+    base = re.search(rf"^FROM .*?:-(\S+)\}} AS base-{flavour}$", DOCKERFILE, re.MULTILINE)
+    assert base
+    assert f"`{base[1]}`" in (ROOT / "docs" / "launching.md").read_text()
 
 
 def test_nothing_names_a_place_of_one_machine() -> None:

@@ -22,7 +22,7 @@ from runinference_metrics.errors import FlagError, UserError
 from runinference_metrics.options import beam_flags, command_line
 
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.findall(r"^([A-Z_]+) *[:?]?=", MAKEFILE, re.MULTILINE))
 VARIABLES |= set(re.findall(r"\$\(call need,([A-Z_]+),", MAKEFILE))
 SUBSTITUTIONS = set(yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())["substitutions"])
