@@ -80,13 +80,14 @@ def test_gcloud_would_say_what_is_wrong(tmp_path: Path, text: str, complaint: st
 def test_a_documented_launch_is_one(command: Command, tmp_path: Path) -> None:
     with serving_dataflow() as dataflow:
         done = subprocess.run(
-            ["bash", "-c", command.text],
+            # A bucket's name as the documents write it would be none.
+            ["bash", "-c", command.text.replace("BUCKET", "a-bucket")],
             cwd=ROOT, capture_output=True, text=True, timeout=120,
             env=without_makes(environment(dataflow, tmp_path)),
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (launched,) = dataflow.launched
     settings, rest = command_line.parse(as_the_launcher_calls(launched))
-    assert settings.output == "gs://BUCKET/out"
-    assert all(one.startswith("gs://BUCKET/") for one in settings.input)
+    assert settings.output == "gs://a-bucket/out"
+    assert all(one.startswith("gs://a-bucket/") for one in settings.input)
     beam_flags.parse(rest)
