@@ -53,11 +53,15 @@ CANNOT_RUN = {
     "gcloud auth configure-docker": "changes the settings of this machine's Docker",
     "gcloud builds": "needs a project",
     "docker run": "needs the image; tests/container runs it",
+    ".venv/bin/python -m runinference_metrics run --input=samples/ --output=on-prism": (
+        "needs Prism; tests/engines runs it"
+    ),
+    ".venv/bin/python -m runinference_metrics run --input=/shared/in/": "needs a job service",
     ".venv/bin/python -m runinference_metrics report --job_id=JOB_ID": "asks the Dataflow API",
 }
 # Flags in sentences that are neither the program's nor Beam's, and whose they are.
 A_LAUNCH = "gcloud dataflow flex-template run"
-OTHERS_FLAGS = {"--user": "docker run"} | dict.fromkeys(
+OTHERS_FLAGS = {"--user": "docker run", "--worker_pool": "boot, in docker run IMAGE"} | dict.fromkeys(
     (
         "--additional-experiments", "--additional-pipeline-options", "--additional-user-labels",
         "--dataflow-kms-key", "--disable-public-ips", "--enable-streaming-engine",
