@@ -253,7 +253,8 @@ def test_smoke_test_script(engine: Engine) -> None:  # noqa: F811
 def test_a_pipeline_whose_workers_are_the_image(
     engine: Engine, shared: Path, program: Program  # noqa: F811
 ) -> None:  # fmt: skip
-    """As on Dataflow: the runner starts the image with flags, and talks to its SDK harness."""
+    """As on Dataflow: the runner starts the image with flags, and talks to its SDK harness; here
+    with a root file system that is read-only, and as a user whom nobody knows."""
     model = shared / "model"
     model.mkdir()
     for file in DEMO_MODEL.iterdir():
@@ -266,13 +267,15 @@ def test_a_pipeline_whose_workers_are_the_image(
 command=$1; shift
 case $command in
   pull) exit 1 ;;
-  run) set -- --pull=never --read-only --tmpfs=/tmp --hostname=inside-the-image \\
-         --volume={shared}:{shared} "$@" ;;
+  run) set -- --pull=never --read-only --tmpfs=/tmp --user=10001:10001 \\
+         --hostname=inside-the-image --volume={shared}:{shared} "$@" ;;
 esac
 exec {" ".join(engine.command)} "$command" "$@"
 """
     )
     (shims / "docker").chmod(0o755)
+    (shared / "out").mkdir()
+    (shared / "out").chmod(0o777)
     done = subprocess.run(
         [sys.executable, "-m", "runinference_metrics", "run", f"--input={shared}/in.txt",
          f"--output={shared}/out", f"--model={model}", "--runner=PortableRunner",
@@ -284,6 +287,7 @@ exec {" ".join(engine.command)} "$command" "$@"
     document = json.loads((shared / "out" / "metrics.json").read_text())
     assert {worker["host"] for worker in document["workers"]} == {"inside-the-image"}
     assert document["records"]["predicted"] == 1000
+    assert {path.stat().st_uid for path in (shared / "out").glob("predictions-*")} == {10001}
     outside = program(f"--input={shared}/in.txt", f"--model={DEMO_MODEL}", output="outside")
     assert outside.code == 0, outside.err
     inside = {row["position"]: (row["text"], row["label"]) for row in predictions(shared / "out")}
@@ -294,13 +298,11 @@ exec {" ".join(engine.command)} "$command" "$@"
 def test_workers_of_the_image_on_a_portable_runner(
     engine: Engine, shared: Path, program: Program  # noqa: F811
 ) -> None:  # fmt: skip
-    """A real engine starts the image by itself, with a read-only root file system."""
+    """A real engine starts the image by itself, through Docker's interface."""
     socket = engine.store / "podman.sock"
     config = engine.store / "service.conf"
     config.write_text(
-        CONTAINERS_CONF.replace(
-            "[engine]", f'volumes = ["{shared}:{shared}"]\nread_only = true\n[engine]'
-        )
+        CONTAINERS_CONF.replace("[engine]", f'volumes = ["{shared}:{shared}"]\n[engine]')
     )
     served = subprocess.Popen(
         [*engine.command, "system", "service", "--time=0", f"unix://{socket}"],

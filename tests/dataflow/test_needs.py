@@ -1,5 +1,6 @@
 """What must be true before a job on Dataflow, as far as nobody has to be asked for it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,12 +27,13 @@ class Storage:
         self.error = error
         self.asked: list[str] = []
 
-    def get_bucket(self, name: str, **how: Any) -> None:
+    def list_blobs(self, name: str, **how: Any) -> Iterator[Any]:
         self.asked.append(name)
         if self.error:
             raise self.error
         if name != "b":
             raise exceptions.NotFound(f"GET https://storage/{name}: The bucket does not exist.")
+        yield from ()
 
 
 @pytest.fixture
@@ -112,8 +114,8 @@ def test_a_bucket_that_is_not_there(storage: Storage) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (exceptions.Forbidden("GET https://x: a@b does not have storage.buckets.get access."),
-         UserError, "--staging_location takes a folder in a bucket that you may use (storage.buck"),
+        (exceptions.Forbidden("GET https://x: a@b does not have storage.objects.list access."),
+         UserError, "--staging_location takes a folder in a bucket that you may use (as with Sto"),
         (exceptions.Forbidden("The billing account for the owning project is disabled"),
          RunFailed, "The project has no billing"),
         (exceptions.ServiceUnavailable("busy"), RunFailed, "Google Cloud had an error of its own"),

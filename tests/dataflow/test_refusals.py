@@ -4,6 +4,7 @@ from typing import Any
 
 import google.auth.exceptions
 import pytest
+from apache_beam.io.filesystem import BeamIOError
 from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
 from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
@@ -173,3 +174,14 @@ def test_what_clients_raise_is_one_sentence(
 @pytest.mark.parametrize("error", [RuntimeError("x"), OSError(28, "No space"), KeyError("a")])
 def test_what_is_not_googles_is_left_to_others(error: Exception) -> None:
     assert refused(error) is None
+
+
+def test_what_beams_file_systems_hold_is_found() -> None:
+    gone = transport.requests.exceptions.ConnectionError(
+        "HTTPSConnectionPool: Failed to resolve 'storage.googleapis'"
+    )
+    late = exceptions.RetryError("Timeout of 120.0s exceeded", cause=gone)
+    listed = BeamIOError("List operation failed", {"gs://b/in/": late})
+    matched = BeamIOError("Match operation failed", {"gs://b/in/*": listed})
+    assert str(refused(matched)).startswith("Google Cloud cannot be reached (HTTPSConnectionPool")
+    assert refused(BeamIOError("Match operation failed", {"/in/*": OSError("no")})) is None

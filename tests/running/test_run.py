@@ -9,17 +9,20 @@ import time
 from pathlib import Path
 
 import pytest
+from apache_beam.io.filesystem import BeamIOError
+from google.api_core import exceptions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import DEMO_MODEL, ROOT, Program
 from runinference_metrics.__main__ import main
-from runinference_metrics.errors import RunFailed
+from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.metrics.accounts import reconcile
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Record, Rejected
+from runinference_metrics.running import checks
 
 
 def rows_of(folder: Path, name: str) -> list[dict]:
@@ -327,3 +330,17 @@ def _is_alive(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_bucket_that_cannot_be_listed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def match(patterns: list[str]) -> None:
+        no = exceptions.Forbidden("GET https://storage.googleapis.com/b: me@x has no access to it.")
+        raise BeamIOError("Match operation failed", {patterns[0]: no})
+
+    monkeypatch.setattr(checks.FileSystems, "match", match)
+    with pytest.raises(UserError) as raised:
+        checks.input_patterns(["gs://b/in/"], "/tmp/out")
+    assert str(raised.value).startswith(
+        "--input takes patterns that can be listed; got 'gs://b/in/': Google Cloud refused "
+        "permission: me@x has no access to it."
+    )

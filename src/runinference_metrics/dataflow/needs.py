@@ -137,12 +137,14 @@ def _check_bucket(flag: str, place: str, bucket: str, options: PipelineOptions) 
             google.auth.default(scopes=service.gcp_oauth_scopes)
         retry = DEFAULT_RETRY.with_timeout(_PATIENCE_SECS)
         client = create_storage_client(options, use_credentials=not anonymous)
-        client.get_bucket(bucket, timeout=_PATIENCE_SECS, retry=retry)
+        # To look at the bucket itself takes a right that who may use its objects often has not.
+        listed = client.list_blobs(bucket, max_results=1, timeout=_PATIENCE_SECS, retry=retry)
+        next(iter(listed), None)
     except exceptions.NotFound as error:
         raise UserError(flag, "a folder in a bucket that is there", repr(place)) from error
     except Exception as error:
         found = refused(error)
         if isinstance(error, exceptions.Forbidden) and "permission" in str(found):
-            takes = "a folder in a bucket that you may use (storage.buckets.get, objects too)"
+            takes = "a folder in a bucket that you may use (as with Storage Object Admin)"
             raise UserError(flag, takes, f"{place!r}, which is forbidden") from error
         raise found or RunFailed(f"{place} cannot be asked for: {one_line(error)}") from error

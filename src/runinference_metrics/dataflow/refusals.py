@@ -43,8 +43,11 @@ def refused(error: BaseException) -> UserError | RunFailed | None:
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        # A client that has tried long enough holds what happened the last time.
+        # A client that has tried long enough holds what happened the last time, and Beam's file
+        # systems hold what happened to each file.
         cause = error.cause if isinstance(error, exceptions.RetryError) else None
+        if details := getattr(error, "exception_details", None):
+            cause = next(iter(details.values()))
         error = cause or error.__cause__ or error.__context__
 
 

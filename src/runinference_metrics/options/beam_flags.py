@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     PortableOptions,
     SetupOptions,
+    TypeOptions,
 )
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 
@@ -49,6 +50,7 @@ def parse(arguments: Sequence[str]) -> PipelineOptions:
     result.view_as(SetupOptions).save_main_session = False
     cloud = result.view_as(GoogleCloudOptions)
     cloud.labels = [f"{key}={value}" for key, value in labels(cloud.labels or []).items()] or None
+    _check_types(result.view_as(TypeOptions))
     _check_environment(result.view_as(PortableOptions))
     # Without a runner: what a service's needs is checked where a service is known to be meant.
     if wrong := PipelineOptionsValidator(result, None).validate():
@@ -118,6 +120,19 @@ def _valued(flag: str, action: argparse.Action, given: str) -> Iterator[str]:
             yield f"{flag}={taken}"
     except Exception as error:
         raise UserError(flag[2:], kind(action).takes, repr(given)) from error
+
+
+def _check_types(types: TypeOptions) -> None:
+    """Raises FlagError for a check of types that Beam's own transforms do not pass."""
+    for flag, on in (
+        ("runtime_type_check", types.runtime_type_check),
+        ("performance_runtime_type_check", types.performance_runtime_type_check),
+        ("type_check_strictness=ALL_REQUIRED", types.type_check_strictness == "ALL_REQUIRED"),
+    ):
+        if on:
+            raise FlagError(
+                f"--{flag} fails in Beam's own transforms, here as elsewhere: leave it out"
+            )
 
 
 def _check_environment(portable: PortableOptions) -> None:

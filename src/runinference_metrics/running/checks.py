@@ -42,7 +42,7 @@ def input_patterns(patterns: Sequence[str], output: str) -> list[str]:
             files = FileSystems.match([pattern])[0].metadata_list
         except Exception as error:
             raise UserError("input", "patterns that can be listed",
-                            f"{given!r}: {first_line(error)}") from error  # fmt: skip
+                            f"{given!r}: {_why(error)}") from error  # fmt: skip
         if not files:
             hint = " (a comma parts patterns; in a file's name, write ? for it)"
             got = f"{given!r}: nothing matches{hint if len(patterns) > 1 else ''}"
@@ -52,6 +52,13 @@ def input_patterns(patterns: Sequence[str], output: str) -> list[str]:
         _check_apart(given, pattern, files, output)
         result.append(pattern)
     return result
+
+
+def _why(error: Exception) -> str:
+    # Google's clients take a second to import.
+    from runinference_metrics.dataflow.refusals import refused
+
+    return str(refused(error) or first_line(error))
 
 
 def _pattern(given: str) -> str:
@@ -139,7 +146,7 @@ def check_output(settings: Settings) -> list[str]:
         old, unfinished = matching(output, RESULT_PATTERNS), unfinished_in(output)
     except Exception as error:
         raise UserError("output", "a folder that can be listed",
-                        f"{output!r}: {first_line(error)}") from error  # fmt: skip
+                        f"{output!r}: {_why(error)}") from error  # fmt: skip
     if old and not settings.overwrite:
         raise UserError(
             "output",
@@ -162,7 +169,9 @@ def remove(old: Sequence[str]) -> None:
         if old:
             FileSystems.delete(list(old))
     except Exception as error:
-        raise RunFailed(f"The results of an earlier run cannot be deleted: {error}") from error
+        raise RunFailed(
+            f"The results of an earlier run cannot be deleted: {_why(error)}"
+        ) from error
 
 
 def check_model(settings: Settings) -> None:

@@ -61,7 +61,7 @@ CANNOT_RUN = {
 }
 # Flags in sentences that are neither the program's nor Beam's, and whose they are.
 A_LAUNCH = "gcloud dataflow flex-template run"
-OTHERS_FLAGS = {"--user": "docker run", "--worker_pool": "boot, in docker run IMAGE"} | dict.fromkeys(
+OTHERS_FLAGS = {"--user": "docker run", "--worker_pool": "boot, in the image"} | dict.fromkeys(
     (
         "--additional-experiments", "--additional-pipeline-options", "--additional-user-labels",
         "--dataflow-kms-key", "--disable-public-ips", "--enable-streaming-engine",
