@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -29,6 +30,9 @@ commands:
   template [--image=IMAGE]
       print the template's file, from which gcloud and the Cloud console launch jobs
 """
+
+# Beam stops the servers that it started in well under this.
+_EXIT_WITHIN_SECS = 5.0
 
 COMMANDS = ("run", "report", "compare", "verify", "metadata", "template")
 
@@ -71,6 +75,9 @@ def end(code: int) -> NoReturn:
             model's, may be in the middle of something that has no end.
     """
     if code:
+        last_resort = threading.Timer(_EXIT_WITHIN_SECS, os._exit, (code,))
+        last_resort.daemon = True
+        last_resort.start()
         atexit._run_exitfuncs()
         with contextlib.suppress(OSError):
             sys.stdout.flush()

@@ -102,6 +102,8 @@ def broken(**changes: Any) -> dict[str, Any]:
         (broken(defaultValue=1), "device: defaultValue 1 is no string"),
         (broken(defaultValue="TPU"), "device: its default 'TPU' is none of its options"),
         (broken(regexes=["["]), "device: the regex '[' does not compile"),
+        (broken(regexes=[r"CPU|\u2018"]), "has what not every engine reads as Python does"),
+        (broken(regexes=["CPU|(?=x)"]), "has what not every engine reads as Python does"),
         (broken(regexes=["^G"]), "device: its default 'CPU' does not match '^G'"),
         (broken(regexes="^C"), "device: regexes is no list of strings"),
         (broken(enumOptions=[]), "device: is ENUM without enumOptions"),

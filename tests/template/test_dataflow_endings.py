@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from test_bucket import bucket  # noqa: F401
-from test_launch import LAUNCH, put
+from test_launch import LAUNCH, get, put
 
 from conftest import DEMO_MODEL, ROOT
 from documents_for_tests import make_document
-from servers_for_tests import QuietHandler, serving
+from servers_for_tests import QuietHandler, error_body, serving
 
 pytestmark = [pytest.mark.starts, pytest.mark.timeout(200)]
 
@@ -39,6 +39,7 @@ class Service:
     messages: list[tuple[str, str]] = field(default_factory=list)
     texts: int = 0
     cancelled: bool = False
+    refuses: bool = False
     asked: list[str] = field(default_factory=list)
 
     def job(self) -> dict[str, Any]:
@@ -77,6 +78,9 @@ def service() -> Iterator[Service]:
         def do_GET(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             body = json.loads(content) if content[:1] == b"{" else {}
+            if state.refuses:
+                no = error_body(403, "PERMISSION_DENIED", "me@x may no longer see this job.")
+                return self.answer_json(403, no)
             self.answer_json(200, state.answer(self.command, self.path.split("?")[0], body))
 
         do_POST = do_PUT = do_GET
@@ -134,7 +138,7 @@ def test_a_job_that_is_done_without_results(
     _, err = (running := started(bucket, service, "empty")).communicate(timeout=150)
     assert running.returncode == 1
     (error,) = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert f"The job {ID} on Dataflow is done, but there is no metrics.json in" in error
+    assert f"The job {ID} on Dataflow is done, but its metrics.json is not to be had here" in error
 
 
 def test_a_job_that_fails_ends_with_the_workers_reason(
@@ -175,3 +179,21 @@ def test_a_signal_cancels_the_job(
     assert service.cancelled, err
     assert err.splitlines()[-1] == f"The job {ID} on Dataflow is being cancelled. {ADDRESS}"
     assert "Traceback" not in err
+
+
+def test_a_service_that_goes_away_leaves_the_job_alone(
+    bucket: dict[str, str],  # noqa: F811
+    service: Service,
+) -> None:
+    put(bucket, "lost/beam-temp-other-0/a", b"somebody else's")
+    running = started(bucket, service, "lost")
+    while not any(re.match(r"GET .*/messages", one) for one in service.asked):
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.2)
+    put(bucket, "lost/beam-temp-predictions-1/a", b"a shard of this job")
+    service.refuses = True
+    _, err = running.communicate(timeout=150)
+    assert running.returncode == 1, err
+    assert err.splitlines()[-1].startswith("error: Google Cloud refused permission: ")
+    assert err.splitlines()[-1].endswith(f"The job {ID} on Dataflow may go on. {ADDRESS}")
+    assert get(bucket, "lost/beam-temp-predictions-1/a") == b"a shard of this job"

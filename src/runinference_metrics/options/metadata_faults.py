@@ -109,6 +109,11 @@ def _parameter_faults(one: dict[str, Any], every: dict[str, dict[str, Any]]) -> 
         yield "customMetadata is no object of strings"
 
 
+# Characters by their code, references back, and whatever begins with (? but a bare group: Google's RE2
+# has some of them not, or writes them otherwise.
+_PYTHONS_OWN = re.compile(r"\\[uUxN1-9]|\(\?(?!:)")
+
+
 def _strings(content: Any) -> bool:
     return isinstance(content, list) and all(isinstance(one, str) for one in content)
 
@@ -123,6 +128,8 @@ def _regex_faults(regexes: Any, default: str | None) -> Iterator[str]:
         except re.error as error:
             yield f"the regex {regex!r} does not compile: {error}"
             continue
+        if _PYTHONS_OWN.search(regex):
+            yield f"the regex {regex!r} has what not every engine reads as Python does"
         if default is not None and not pattern.fullmatch(default):
             yield f"its default {default!r} does not match {regex!r}"
 

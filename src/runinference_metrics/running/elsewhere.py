@@ -15,7 +15,7 @@ from apache_beam.options.pipeline_options import (
 from runinference_metrics import pipeline
 from runinference_metrics.dataflow import needs, workers
 from runinference_metrics.dataflow.refusals import refused
-from runinference_metrics.errors import FlagError, RunFailed, UserError, one_line
+from runinference_metrics.errors import FlagError, Interrupted, RunFailed, UserError, one_line
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.report.table import print_table
 from runinference_metrics.running import interruption, job_server
@@ -72,12 +72,16 @@ def run(checked: CheckedRun) -> None:
         result = _submitted(built, options)
         if options.view_as(GoogleCloudOptions).template_location:
             # The launcher starts the job from the file just written: there is nothing to wait for.
+            if interrupted.came:
+                raise Interrupted("The job's description is written; the launcher may start it.")
             return
         job = (DataflowJob if workers.is_dataflow(options) else Job)(result, options)
         try:
             watch(job, checked, before, interrupted)
         except Exception:
-            interruption.remove_unfinished(output, before)
+            # A job that was only lost sight of needs its shards.
+            if job.over:
+                interruption.remove_unfinished(output, before)
             raise
     print_table(_document(job, output), output)
 
@@ -117,7 +121,7 @@ def _document(job: Job, output: str) -> dict:
         return documents.read(output)
     except UserError as error:
         raise RunFailed(
-            f"The job {job} is done, but there is no metrics.json in {output!r} here: its workers "
-            "wrote to a disk of their own. Take an --output that they share with this machine, "
-            "such as a bucket."
+            f"The job {job} is done, but its metrics.json is not to be had here ({error}). If its "
+            "workers wrote to a disk of their own, take an --output that they share with this "
+            "machine, such as a bucket."
         ) from error

@@ -1,7 +1,9 @@
 """A job that runs elsewhere: what its runner tells of it, and how it is cancelled."""
 
 import contextlib
+import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +27,8 @@ class Job:
         options: the flags that are Beam's.
     """
 
+    # How often the runner is asked how far the job is.
+    ask_every_secs = 1.0
     # Its page in the Cloud console.
     address: str | None = None
     # What has happened to it when the runner took the request to cancel.
@@ -35,9 +39,14 @@ class Job:
     def __init__(self, result: Any, options: PipelineOptions) -> None:
         self._result = result
         self._options = options
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._state: str | None = None
-        threading.excepthook = _unless_connection(threading.excepthook)
+        self._texts: int | None = None
+        self._asked_at = float("-inf")
+        # Whether it is known to do nothing more; not if it was only lost sight of.
+        self.over = False
+        self._lost: BaseException | None = None
+        threading.excepthook = functools.partial(self._note_lost, threading.excepthook)
         self._thread = threading.Thread(target=self._wait, daemon=True)
         self._thread.start()
 
@@ -75,15 +84,34 @@ class Job:
         # Beam's own waiting blocks: a thread of its own leaves the main one free for signals.
         try:
             self._state = self._result.wait_until_finish()
+        except AssertionError as error:
+            # So Beam says that the thread which asks Dataflow has died.
+            self._error = self._lost or error
         except Exception as error:
             self._error = error
 
+    def _note_lost(self, shown: Callable[[Any], Any], failed: Any) -> None:
+        """Threads of Beam's, and of a worker's in this process, die of an error of Google's client
+        or of gRPC's when a runner goes away; the waiting does too, and it says so."""
+        if hasattr(failed.exc_value, "details"):
+            self._lost = failed.exc_value
+        else:
+            shown(failed)
+
     def texts_done(self) -> int | None:
-        """The texts classified so far; None when the runner does not tell."""
-        with contextlib.suppress(Exception):
-            found = BeamMetrics.of_result(self._asked_anew())
-            return found.counter(names.BEAM_NAMESPACE, names.NUM_INFERENCES)
-        return None
+        """The texts classified so far, as of the last time that the runner was asked; None when it
+        does not tell."""
+        now = time.monotonic()
+        if now - self._asked_at >= self.ask_every_secs:
+            self._asked_at = now
+            # Progress is a courtesy, and an answer that does not come is no failure of the job.
+            with contextlib.suppress(Exception):
+                self._texts = self._count()
+        return self._texts
+
+    def _count(self) -> int:
+        found = BeamMetrics.of_result(self._asked_anew())
+        return found.counter(names.BEAM_NAMESPACE, names.NUM_INFERENCES)
 
     def works(self) -> bool:
         """Whether a worker has done anything, as far as the runner counts."""
@@ -109,6 +137,8 @@ class Job:
 class DataflowJob(Job):
     """A job on Dataflow."""
 
+    # The API has a quota of requests a minute.
+    ask_every_secs = 10.0
     # Workers stop, and are paid for, some time later.
     cancelled = "is being cancelled"
     notices_missing_workers = True
@@ -127,17 +157,7 @@ class DataflowJob(Job):
         """Its id and its runner, as a person looks for them."""
         return f"{self._id} on Dataflow"
 
-    def texts_done(self) -> int | None:
-        """The texts classified so far; None when the service does not tell."""
+    def _count(self) -> int:
         # Not through Beam's client, which the waiting thread uses and which two may not.
-        with contextlib.suppress(Exception):
-            return texts_classified(
-                self._id, self._cloud.project, self._cloud.region, self._cloud.dataflow_endpoint
-            )
-        return None
-
-
-def _unless_connection(shown: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Threads of Beam's, and of a worker's in this process, die of an error of gRPC's when a runner
-    goes away; the waiting does too, and says so."""
-    return lambda failed: None if hasattr(failed.exc_value, "details") else shown(failed)
+        cloud = self._cloud
+        return texts_classified(self._id, cloud.project, cloud.region, cloud.dataflow_endpoint)

@@ -52,10 +52,11 @@ def watch(job: Job, checked: CheckedRun, before: set[str], interrupted: Interrup
             now = time.monotonic()
             if waits_for_workers and now - looked >= min(_LOOK_FOR_WORKERS_EVERY_SECS, limit / 2):
                 looked = now
-                waits_for_workers = not _somebody_works(job, checked.settings.output, before)
-                if waits_for_workers and now - started >= limit:
-                    _cancel(job, stream)
-                    raise RunFailed(_no_worker(job, limit, checked.beam_options))
+                works = _somebody_works(job, checked.settings.output, before)
+                waits_for_workers = not works
+                if works is False and now - started >= limit:
+                    why = _no_worker(limit, checked.beam_options)
+                    raise RunFailed(f"{why} {_cancel(job, stream)}")
         if interrupted.came:
             raise Interrupted(_cancel(job, stream))
     _raise_unless_done(job)
@@ -72,21 +73,27 @@ def _workers_quiet() -> Iterator[TextIO]:
         yield stream
 
 
-def _somebody_works(job: Job, output: str, before: set[str]) -> bool:
+def _somebody_works(job: Job, output: str, before: set[str]) -> bool | None:
+    """Whether a worker has done anything; None when that cannot be known just now."""
+    if job.works():
+        return True
     # Not every runner counts before the end; the first thing that a worker does is to make a
     # folder for its shards.
-    return job.works() or bool(set(unfinished_in(output)) - before)
+    try:
+        return bool(set(unfinished_in(output)) - before)
+    except Exception:
+        return None
 
 
-def _no_worker(job: Job, limit: int, options: PipelineOptions) -> str:
+def _no_worker(limit: int, options: PipelineOptions) -> str:
     portable = options.view_as(PortableOptions)
     look = {
         "EXTERNAL": f"the log of the worker pool at {portable.environment_config}",
         "DOCKER": f"the log of the container of {portable.environment_config}",
     }.get(portable.environment_type or "", "the runner's log")
     return (
-        f"No worker has started within {limit} s, so the job {job} was cancelled: {look} says why; "
-        "--start_timeout_secs allows more time."
+        f"No worker has started within {limit} s: {look} says why; --start_timeout_secs allows "
+        "more time."
     )
 
 
@@ -94,23 +101,26 @@ def _raise_unless_done(job: Job) -> None:
     try:
         state = job.ending()
     except Exception as error:
-        _raise_runner_gone(error, job)
-        if plain := refused(error):
-            raise plain from error
+        _raise_if_lost(error, job)
+        job.over = True
         raise_plainly(error, job=f"Job {job}.{_address(job)}")
+    job.over = True
     if state not in ("DONE", "UPDATED", "DRAINED"):
         raise RunFailed(f"The job {job} ended as {state}.{_address(job)}")
 
 
-def _raise_runner_gone(error: Exception, job: Job) -> None:
+def _raise_if_lost(error: Exception, job: Job) -> None:
+    """Raises RunFailed when it is not the job that failed, but the way to its runner."""
     if said := _grpc_said(error):
         raise RunFailed(
             f"The run failed: the runner of job {job} is gone ({said}); its log says why."
         ) from error
+    if plain := refused(error):
+        raise RunFailed(f"{plain} The job {job} may go on.{_address(job)}") from error
 
 
 def _grpc_said(error: Exception) -> str | None:
-    """What an error of gRPC's says; it is not the job's, but of the way to its runner."""
+    """What an error of gRPC's says; None for any other."""
     details = getattr(error, "details", None)
     return one_line(details()) if callable(details) else None
 
@@ -130,12 +140,14 @@ def _cancel(job: Job, stream: TextIO) -> str:
     thread.start()
     thread.join(_CANCEL_WITHIN_SECS)
     if job.ends_with_program:
+        job.over = True
         return f"The job {job} ends with this program."
     if thread.is_alive():
         return f"The job {job} may go on: its runner gives no answer.{_address(job)}"
     if failed:
         why = _grpc_said(failed[0]) or one_line(failed[0])
         return f"The job {job} may go on: it could not be cancelled ({why}).{_address(job)}"
+    job.over = True
     return f"The job {job} {job.cancelled}.{_address(job)}"
 
 
