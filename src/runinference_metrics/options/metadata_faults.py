@@ -109,8 +109,8 @@ def _parameter_faults(one: dict[str, Any], every: dict[str, dict[str, Any]]) -> 
         yield "customMetadata is no object of strings"
 
 
-# Characters by their code, references back, and whatever begins with (? but a bare group: Google's RE2
-# has some of them not, or writes them otherwise.
+# Characters by their code, references back, and whatever begins with (? but a bare group: Google's
+# RE2 has some of them not, or writes them otherwise.
 _PYTHONS_OWN = re.compile(r"\\[uUxN1-9]|\(\?(?!:)")
 
 
