@@ -85,7 +85,8 @@ def test_locally_the_run_fails_instead() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "ends"), [([], False), (["--runner=PortableRunner", "--job_endpoint=embed"], True)]
+    ("arguments", "ends"),
+    [([], False), (["--runner=PortableRunner", "--job_endpoint=embed"], True)],
 )
 def test_only_launched_jobs_end_their_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], ends: bool
