@@ -52,3 +52,28 @@ def test_what_is_not_known_is_logged_with_all_that_was_said(
         raise_plainly(RuntimeError(text), "a worker's last words")
     assert "a worker's last words" in caplog.text
     assert "OSError: [Errno 2] gone" in caplog.text
+
+
+def test_a_job_elsewhere_has_its_cause_in_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    tried = f"failed to start environment {'of a long name ' * 40}"
+    stack = "\n\ngoroutine 7\n\tx.go:3"
+    go = f"Pipeline job-1 failed in state FAILED: {tried}err: no such image: a:1{stack}"
+    with pytest.raises(RunFailed) as raised:
+        raise_plainly(RuntimeError(go), job="Job 1 on PortableRunner.")
+    said = str(raised.value)
+    assert said.startswith("The run failed: failed to start environment of a long name ")
+    assert said.endswith("err: no such image: a:1. Job 1 on PortableRunner.")
+    assert len(said) < 500
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "bundle inst011 stage-011 failed:SDK worker disconnected: worker[a], 1 active instructions",
+        "panic in stage.Execute: send on closed channel, stage: &{ID:stage-014}\ngoroutine 7",
+    ],
+)
+def test_a_worker_of_prism_that_died(said: str) -> None:
+    with pytest.raises(RunFailed, match=r"^The run failed: a worker died in the middle"):
+        raise_plainly(RuntimeError(said), job="Job 1.")

@@ -34,7 +34,7 @@ _HTTP_ANSWER = re.compile(r"\(([45]\d\d), 'Expected one of'")
 _DEAD_LOCAL_WORKER = "Channel closed prematurely"
 _DEAD_WORKER = re.compile("SDK worker disconnected|send on closed channel")
 # A cause that is longer helps nobody: Go's errors hold whole structures.
-_LONGEST_CAUSE = 300
+_LONGEST_CAUSE = 360
 # How Beam begins what a job service says of a job.
 _PIPELINE_FAILED = re.compile(r"^Pipeline \S+ failed in state \w+: ")
 # Beam's own errors say "with exceptions None" before and after it.
@@ -85,7 +85,12 @@ def last_cause(text: str) -> str:
     if "Traceback" in said:
         # Python ends with the error, at the margin; Go begins with it.
         said = [line for line in said.splitlines() if line[:1].strip()][-1]
-    return said.splitlines()[0].strip()[:_LONGEST_CAUSE] if said else ""
+    cause = said.splitlines()[0].strip() if said else ""
+    if len(cause) <= _LONGEST_CAUSE:
+        return cause
+    # Go wraps errors: first what was tried, last why it failed.
+    half = _LONGEST_CAUSE // 2
+    return f"{cause[:half]} … {cause[-half:]}"
 
 
 def _known(text: str) -> str | None:
