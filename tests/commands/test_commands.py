@@ -123,3 +123,31 @@ def test_runs_without_texts_can_be_compared() -> None:
     found = compare([make_document(), make_document(batches=2), make_document()], ["a", "b", "c"])
     assert any("not known for every run" in one for one in found.warnings)
     assert "3 runs compared" in render(found)
+
+
+def test_a_folder_in_other_clothes_is_the_same(folder: Path) -> None:
+    assert main(["report", f" 'file://{folder}' "]) == 0
+    assert (folder / "report.html").exists()
+    page = folder.parent / "compared.html"
+    assert main(["compare", f"file://{folder}", str(folder), f"--html='{page}'"]) == 0
+    assert page.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flag"),
+    [
+        (["report", "s3://b/out"], "FOLDER"),
+        (["report", ".", "--prices=hdfs://b/p.yaml"], "--prices"),
+        (["report", "--job_id=1", "--output=https://example.com/out"], "--output"),
+        (["compare", "gs:/a/out", "s3://b/out"], "RUN"),
+        (["compare", "a", "b", "--html=s3://b/c.html"], "--html"),
+        (["verify", "s3://b/out"], "FOLDER"),
+    ],
+)
+def test_a_place_that_is_not_taken_is_one_line(
+    arguments: list[str], flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {flag} takes local paths and addresses such as gs://")
+    assert error.count("\n") == 1

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from runinference_metrics.errors import UserError
+from runinference_metrics.options.addresses import place
 from runinference_metrics.options.command_line import Parser
 from runinference_metrics.report.comparison import compare
 from runinference_metrics.report.comparison_table import print_comparison, render
@@ -20,12 +21,16 @@ def main(argv: Sequence[str]) -> None:
         description="Compare two or more runs; the first is what the others are compared with.",
         allow_abbrev=False,
     )
-    parser.add_argument("RUN", nargs="+", help="output folders, or their metrics.json")
-    parser.add_argument("--html", help="also write the comparison to this HTML file")
+    parser.add_argument(
+        "RUN", nargs="+", type=place("RUN"), help="output folders, or their metrics.json"
+    )
+    parser.add_argument(
+        "--html", type=place("html"), help="also write the comparison to this HTML file"
+    )
     given = parser.parse_args(list(argv))
     if len(given.RUN) < 2:
         raise UserError("RUN", "two or more runs", "one")
-    found = compare([documents.read(place, "RUN") for place in given.RUN], given.RUN)
+    found = compare([documents.read(run, "RUN") for run in given.RUN], given.RUN)
     print_comparison(found)
     if given.html:
         documents.write_page(given.html, render(found))

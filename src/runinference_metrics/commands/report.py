@@ -8,6 +8,7 @@ from typing import Any
 from runinference_metrics.errors import FlagError, UserError
 from runinference_metrics.metrics.document import costs
 from runinference_metrics.metrics.prices import Prices, Resources
+from runinference_metrics.options.addresses import place
 from runinference_metrics.options.command_line import Parser
 from runinference_metrics.report import page
 from runinference_metrics.report.table import print_table
@@ -27,12 +28,17 @@ def main(argv: Sequence[str]) -> None:
         description="Show a run again: from its metrics.json, or a Dataflow job's metrics.",
         allow_abbrev=False,
     )
-    parser.add_argument("FOLDER", nargs="?", help="an output folder, or its metrics.json")
+    parser.add_argument(
+        "FOLDER", nargs="?", type=place("FOLDER"), help="an output folder, or its metrics.json"
+    )
     parser.add_argument("--job_id", help="a Dataflow job's id; needs --project and --region")
     parser.add_argument("--project", help="the job's project")
     parser.add_argument("--region", help="the job's region")
-    parser.add_argument("--prices", help="a prices file, to say what the run cost")
-    parser.add_argument("--output", help="the folder for metrics.json and report.html of a job")
+    parser.add_argument(
+        "--prices", type=place("prices"), help="a prices file, to say what the run cost"
+    )
+    parser.add_argument("--output", type=place("output"),
+                        help="the folder for metrics.json and report.html of a job")  # fmt: skip
     parser.add_argument("--dataflow_endpoint", help="another address of the Dataflow API")
     given = parser.parse_args(list(argv))
     prices = _prices(given.prices)
@@ -49,13 +55,13 @@ def _prices(path: str | None) -> Prices | None:
     return Prices.parse(documents.content(path, "prices"), path) if path else None
 
 
-def _report_folder(place: str, prices: Prices | None) -> None:
-    document = documents.read(place)
+def _report_folder(source: str, prices: Prices | None) -> None:
+    document = documents.read(source)
     if prices:
         resources = Resources(**document["resources"])
         inferences = document["runinference"]["num_inferences"]
         document |= costs(resources, prices, inferences)
-    folder = place if not place.endswith(".json") else os.path.dirname(place)
+    folder = source if not source.endswith(".json") else os.path.dirname(source)
     _write_report(folder, document)
     print_table(document, in_folder(folder, REPORT_FILE))
 

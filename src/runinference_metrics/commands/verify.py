@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from runinference_metrics.commands.recount import verify
 from runinference_metrics.errors import RunFailed
+from runinference_metrics.options.addresses import place
 from runinference_metrics.options.command_line import Parser
 from runinference_metrics.redaction import redact
 from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS
@@ -21,7 +22,7 @@ def main(argv: Sequence[str]) -> None:
         description="Count an output folder's shards again, and compare with its metrics.json.",
         allow_abbrev=False,
     )
-    parser.add_argument("FOLDER", help="an output folder, local or gs://")
+    parser.add_argument("FOLDER", type=place("FOLDER"), help="an output folder, local or gs://")
     folder = parser.parse_args(list(argv)).FOLDER
     document, found = verify(folder)
     records = document["records"]

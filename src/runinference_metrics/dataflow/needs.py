@@ -21,7 +21,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.environment import IMAGE_VARIABLE, MODEL_VARIABLE
 from runinference_metrics.errors import FlagError, RunFailed, UserError, one_line
-from runinference_metrics.options.addresses import AddressError, address
+from runinference_metrics.options.addresses import place
 from runinference_metrics.options.settings import Settings
 
 # Other portable runners may have workers on this machine, or disks that they share with it.
@@ -111,23 +111,20 @@ def _check_places(options: PipelineOptions) -> None:
     if options.view_as(TestOptions).dry_run:
         return
     # Mostly one bucket, which is asked for once.
-    for bucket, (flag, place) in {
+    for bucket, (flag, folder) in {
         one.split("/")[2]: (flag, one) for flag, one in given.items()
     }.items():
-        _check_bucket(flag, place, bucket, options)
+        _check_bucket(flag, folder, bucket, options)
 
 
 def _place(flag: str, given: str) -> str:
-    try:
-        found = address(given)
-    except AddressError as wrong:
-        raise UserError(flag, wrong.takes, wrong.got) from None
+    found = place(flag)(given)
     if not found.startswith("gs://"):
         raise UserError(flag, "a folder such as gs://bucket/temp", repr(given))
     return found if "/" in found.removeprefix("gs://") else f"{found}/"
 
 
-def _check_bucket(flag: str, place: str, bucket: str, options: PipelineOptions) -> None:
+def _check_bucket(flag: str, folder: str, bucket: str, options: PipelineOptions) -> None:
     """Asks for the bucket once; Beam would ask for ten minutes."""
     service = options.view_as(GoogleCloudOptions)
     anonymous = service.no_auth or "STORAGE_EMULATOR_HOST" in os.environ
@@ -141,10 +138,10 @@ def _check_bucket(flag: str, place: str, bucket: str, options: PipelineOptions) 
         listed = client.list_blobs(bucket, max_results=1, timeout=_PATIENCE_SECS, retry=retry)
         next(iter(listed), None)
     except exceptions.NotFound as error:
-        raise UserError(flag, "a folder in a bucket that is there", repr(place)) from error
+        raise UserError(flag, "a folder in a bucket that is there", repr(folder)) from error
     except Exception as error:
         found = refused(error)
         if isinstance(error, exceptions.Forbidden) and "permission" in str(found):
             takes = "a folder in a bucket that you may use (as with Storage Object Admin)"
-            raise UserError(flag, takes, f"{place!r}, which is forbidden") from error
-        raise found or RunFailed(f"{place} cannot be asked for: {one_line(error)}") from error
+            raise UserError(flag, takes, f"{folder!r}, which is forbidden") from error
+        raise found or RunFailed(f"{folder} cannot be asked for: {one_line(error)}") from error

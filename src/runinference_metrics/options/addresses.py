@@ -7,8 +7,11 @@ before any file system is asked, because their own answers name packages to inst
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
+
+from runinference_metrics.errors import UserError
 
 _TAKES = "local paths and addresses such as gs://bucket/object"
 _GS = re.compile(r"gs:/*", re.IGNORECASE)
@@ -89,6 +92,22 @@ def address(text: str, pattern: bool = False) -> str:
         raise AddressError(f"{text!r}: write gs://{given[nearly.end() :].lstrip('/ ')}")
     # The shell leaves it alone behind an equals sign, as in --input=~/in.
     return os.path.expanduser(given) if given.startswith("~/") else given
+
+
+def place(flag: str) -> Callable[[str], str]:
+    """What reads the address that a flag or an argument gives; it raises UserError.
+
+    Args:
+        flag: its name, as a UserError takes it.
+    """
+
+    def read(text: str) -> str:
+        try:
+            return address(text)
+        except AddressError as wrong:
+            raise UserError(flag, wrong.takes, wrong.got) from None
+
+    return read
 
 
 def parts(text: str) -> tuple[str, ...]:
