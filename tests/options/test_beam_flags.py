@@ -165,7 +165,7 @@ def test_a_runner_has_one_name(given: str, name: str, local: bool) -> None:
         (["--direct_num_workers=-1"], "takes a whole number from 0 (one a core) to 1024; got '-1'"),
         (["--direct_num_workers", "-1"], "got '-1'"),
         (["--direct_num_workers=100000"], "got '100000'"),
-        (["--num_workers=0"], "--num_workers takes a whole number from 1 to"),
+        (["--num_workers=-1"], "--num_workers takes a whole number from 0 (the service chooses)"),
         (["--disk_size_gb=-5"], "--disk_size_gb takes a whole number from 0 to"),
         (["--disk_size_gb=99999999999"], "to 2147483647; got '99999999999'"),
         (["--sdk_worker_parallelism=many"], "--sdk_worker_parallelism takes a whole number"),
@@ -247,3 +247,8 @@ def test_flags_of_a_newer_service_do_not_stop_a_launch(caplog: pytest.LogCapture
     beam_flags.parse(["--template_location=gs://b/t", "--a_new_flag=1", "--num_workers="])
     assert "--a_new_flag=1" in caplog.text
     assert "--a_new_flag is no parameter" in refusal("--template_location=", "--a_new_flag=1")
+
+
+def test_no_workers_are_as_many_as_the_service_chooses() -> None:
+    workers = beam_flags.parse(["--num_workers=0", "--max_num_workers=0"]).view_as(WorkerOptions)
+    assert (workers.num_workers, workers.max_num_workers) == (None, None)

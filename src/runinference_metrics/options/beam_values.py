@@ -62,6 +62,11 @@ def _levels(text: str) -> str:
     return text
 
 
+def _workers(text: str) -> str | None:
+    # In the API a number that nobody gave is 0.
+    return _NUMBER_OF_WORKERS.parse(text) if int(text) else None
+
+
 def _label(text: str) -> str:
     labels([text])
     return text
@@ -154,7 +159,7 @@ _OPTION = matching(
     r"[\w.:/-]+(=.*)?(,\s*[\w.:/-]+(=.*)?)*,?", "NAME or NAME=VALUE, several separated by commas"
 )
 _PORT = whole_number(0, _LARGEST_PORT)
-_AT_LEAST_ONE = whole_number(1, LARGEST)
+_NUMBER_OF_WORKERS = whole_number(0, LARGEST, said=" (the service chooses)")
 # By the name of the option. Whatever is not here is checked by its type alone.
 _KINDS: dict[str, Kind] = {
     "runner": Kind(
@@ -162,9 +167,9 @@ _KINDS: dict[str, Kind] = {
         _runner,
     ),
     "direct_num_workers": whole_number(0, _MOST_LOCAL_WORKERS, said=" (one a core)"),
-    "num_workers": _AT_LEAST_ONE,
-    "max_num_workers": _AT_LEAST_ONE,
-    "job_server_timeout": _AT_LEAST_ONE,
+    "num_workers": Kind(_NUMBER_OF_WORKERS.takes, _workers),
+    "max_num_workers": Kind(_NUMBER_OF_WORKERS.takes, _workers),
+    "job_server_timeout": whole_number(1, LARGEST),
     "job_port": _PORT,
     "artifact_port": _PORT,
     "expansion_port": _PORT,
