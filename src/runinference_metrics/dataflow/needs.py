@@ -9,7 +9,6 @@ from apache_beam.io.gcp.gcsio import create_storage_client
 from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
-    StandardOptions,
     TestOptions,
     WorkerOptions,
 )
@@ -18,14 +17,13 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 from google.api_core import exceptions
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from runinference_metrics.dataflow import workers
 from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.environment import IMAGE_VARIABLE, MODEL_VARIABLE
 from runinference_metrics.errors import FlagError, RunFailed, UserError, one_line
 from runinference_metrics.options.addresses import place
 from runinference_metrics.options.settings import Settings
 
-# Other portable runners may have workers on this machine, or disks that they share with it.
-_RUNNERS = ("DataflowRunner", "TestDataflowRunner")
 # As Beam and the service have it; old projects begin with their domain, as example.com:my-project.
 _PROJECT = re.compile(r"[a-z][-a-z0-9:.]+[a-z0-9]")
 _JOB_NAME = re.compile(PipelineOptionsValidator.JOB_PATTERN)
@@ -45,7 +43,8 @@ def check(settings: Settings, options: PipelineOptions) -> None:
         UserError: something is missing, or nothing that Dataflow's workers can reach.
         RunFailed: Google Cloud refuses, or cannot be reached.
     """
-    if options.view_as(StandardOptions).runner not in _RUNNERS:
+    # Other portable runners may have workers on this machine, or disks that they share with it.
+    if not workers.is_dataflow(options):
         return
     _check_job(options)
     _check_image(options)
@@ -71,15 +70,15 @@ def _check_job(options: PipelineOptions) -> None:
         takes = "lower-case letters, digits and -, first a letter, last no -"
         raise UserError("job_name", takes, repr(service.job_name))
     validator = PipelineOptionsValidator(options, DataflowRunner())
-    workers = options.view_as(WorkerOptions)
-    wrong = validator.validate_num_workers(workers) + validator.validate_worker_region_zone(workers)
+    worker = options.view_as(WorkerOptions)
+    wrong = validator.validate_num_workers(worker) + validator.validate_worker_region_zone(worker)
     if wrong:
         raise FlagError(f"--{one_line(wrong[0])}")
 
 
 def _check_image(options: PipelineOptions) -> None:
-    workers = options.view_as(WorkerOptions)
-    if not (workers.sdk_container_image or workers.worker_harness_container_image
+    worker = options.view_as(WorkerOptions)
+    if not (worker.sdk_container_image or worker.worker_harness_container_image
             or os.environ.get(IMAGE_VARIABLE)):  # fmt: skip
         takes = "this program's image (`make image push`; a launch by the template brings it)"
         got = "nothing: workers would start in Beam's own, which has neither torch nor this program"
@@ -90,9 +89,7 @@ def _paths(settings: Settings, options: PipelineOptions) -> Iterator[tuple[str, 
     """What the workers read and write themselves; prices are read here, at the launch."""
     yield from (("input", pattern) for pattern in settings.input)
     yield "output", settings.output
-    ours = os.environ.get(IMAGE_VARIABLE)
-    in_workers_image = ours and options.view_as(WorkerOptions).sdk_container_image in (None, ours)
-    if settings.model != os.environ.get(MODEL_VARIABLE) and not in_workers_image:
+    if settings.model != os.environ.get(MODEL_VARIABLE) and not workers.runs_this_image(options):
         yield "model", settings.model
 
 

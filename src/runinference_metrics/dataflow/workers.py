@@ -25,6 +25,7 @@ ONE_PROCESS = "no_use_multiple_sdk_containers"
 _ACCELERATOR_OPTION = "worker_accelerator"
 
 LOCAL_RUNNERS = (None, "DirectRunner", "FnApiRunner")
+DATAFLOW_RUNNERS = ("DataflowRunner", "TestDataflowRunner")
 
 
 def is_local(options: PipelineOptions) -> bool:
@@ -35,7 +36,7 @@ def is_local(options: PipelineOptions) -> bool:
 
 def is_dataflow(options: PipelineOptions) -> bool:
     """Whether the run is a job on Dataflow."""
-    return options.view_as(StandardOptions).runner == "DataflowRunner"
+    return options.view_as(StandardOptions).runner in DATAFLOW_RUNNERS
 
 
 def local_workers(options: PipelineOptions) -> int:

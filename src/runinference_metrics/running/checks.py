@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from runinference_metrics.classifier.devices import code_problem
 from runinference_metrics.dataflow import workers
+from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.errors import RunFailed, UserError, first_line
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.models.remote import RemoteModel, is_remote
@@ -55,9 +56,6 @@ def input_patterns(patterns: Sequence[str], output: str) -> list[str]:
 
 
 def _why(error: Exception) -> str:
-    # Google's clients take a second to import.
-    from runinference_metrics.dataflow.refusals import refused
-
     return str(refused(error) or first_line(error))
 
 

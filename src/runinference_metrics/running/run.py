@@ -8,7 +8,7 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.running import checks, here, logs
+from runinference_metrics.running import checks, elsewhere, here, logs
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import make_folder
@@ -30,9 +30,6 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     logs.configure(workers.is_dataflow(beam_options))
     run_checked, hint = here.run, None
     if not local:
-        # Google's clients take a second to import.
-        from runinference_metrics.running import elsewhere
-
         run_checked = elsewhere.run
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
