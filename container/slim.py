@@ -19,6 +19,7 @@ IMPORTED = (
     "apache_beam.io.gcp.gcsio",
     "apache_beam.ml.inference.base",
     "apache_beam.runners.dataflow.dataflow_runner",
+    "apache_beam.runners.dataflow.internal.apiclient",
     "apache_beam.runners.portability.fn_api_runner",
     "apache_beam.runners.worker.sdk_worker_main",
     "apache_beam.runners.worker.worker_pool_main",
