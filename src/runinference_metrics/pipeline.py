@@ -45,7 +45,9 @@ class Plan:
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wires the run into `pipeline`."""
     settings = plan.settings
-    fields = RowFields(settings.text_field, settings.id_field, settings.keep_fields)
+    fields = RowFields(
+        settings.text_field, settings.id_field, settings.keep_fields, settings.text_pair_field
+    )
     read = pipeline | "Read" >> ReadBatches(
         plan.patterns, fields, settings.max_batch_size, plan.spread
     )

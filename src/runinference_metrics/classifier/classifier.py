@@ -26,6 +26,7 @@ from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.records.batching import micro_batches
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import NO_WORK, BatchStats, Effective
+from runinference_metrics.records.text import Text
 from runinference_metrics.recovery.memory import TokenBudget, run_micro_batches
 
 _LOG = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ class Classifier:
         """The GPUs of this machine, which are paid for whether used or not; 0 on a CPU."""
         return torch.cuda.device_count() if self._gpu else 0
 
-    def classify(self, texts: Sequence[str]) -> Classification:
+    def classify(self, texts: Sequence[Text]) -> Classification:
         """Classifies texts, in their order.
 
         Tokenises them, orders them by length, and runs micro-batches under the token budget. The
@@ -179,7 +180,7 @@ class Classifier:
             stats,
         )
 
-    def _start(self, texts: Sequence[str]) -> "_Started":
+    def _start(self, texts: Sequence[Text]) -> "_Started":
         """Tokenises texts and hands them to the device, which may still be computing then."""
         started = time.perf_counter_ns()
         tokenized = self._tokenizer(texts)

@@ -3,10 +3,13 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from runinference_metrics.classifier.pairs import PairEncoder
+from runinference_metrics.records.text import Text
 from runinference_metrics.recovery.blame import TextFault, tokenizing
 
 
@@ -89,17 +92,26 @@ class Tokenizer:
         # Set once: changing it between calls is not safe with several threads.
         self._encoder.enable_truncation(max_length, direction=tokenizer.truncation_side)
         self._encoder.no_padding()
+        self._from_left = tokenizer.truncation_side == "left"
         # Tokens may have been added that no training has seen.
         self._vocabulary = vocabulary if len(tokenizer) > vocabulary else None
 
-    def __call__(self, texts: Sequence[str]) -> TokenizedTexts:
-        """Tokenises texts.
+    @cached_property
+    def _pair_encoder(self) -> PairEncoder:
+        return PairEncoder(self._encoder, self._max_length, self._from_left)
+
+    def __call__(self, texts: Sequence[Text]) -> TokenizedTexts:
+        """Tokenises texts, or pairs of texts.
 
         Raises:
             TextFault: they cannot be tokenised.
+            UserError: they are pairs, for which the maximal length leaves no room.
         """
         with tokenizing(texts):
-            encodings = self._encoder.encode_batch(list(texts))
+            if isinstance(texts[0], tuple):
+                encodings = self._pair_encoder(texts)
+            else:
+                encodings = self._encoder.encode_batch(list(texts))
         ids = [encoding.ids for encoding in encodings]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
         if not lengths.all():

@@ -43,6 +43,7 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         timeout_secs: the most seconds that classifying a batch may take; None for no limit.
         ends_with_device: whether to end the process when its GPU is lost; where a runner starts
             it again.
+        pairs: whether pairs of texts are classified.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         clock: Any = time,
         timeout_secs: float | None = None,
         ends_with_device: bool = False,
+        pairs: bool = False,
     ) -> None:
         super().__init__()
         self._spec = spec
@@ -59,6 +61,7 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         self._clock = clock
         self._timeout_secs = timeout_secs
         self._ends_with_device = ends_with_device
+        self._pairs = pairs
 
     def load_model(self) -> Classifier:
         """Loads the classifier, from a bucket too, and notes how long it took.
@@ -84,7 +87,7 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
         loaded = self._clock.time_ns()
         try:
             # Later it tells a broken model from a bad text; and warms the model up.
-            check_answers(model.classify)
+            check_answers(model.classify, self._pairs)
         except BrokenClassifier as error:
             got = f"{self._spec.model!r} in {model.effective.precision}: {error}"
             raise UserError("model", "a model that classifies texts", got) from error

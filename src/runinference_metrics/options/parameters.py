@@ -58,6 +58,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         regex=form.FIELD,
     ),
     Parameter(
+        "text_pair_field",
+        "Second text field",
+        "The field or column that holds the second text, for models that classify pairs of texts "
+        "(entailment, cross-encoders). Leave it empty when a row has one text.",
+        "",
+        "the name of a field, or nothing",
+        values.optional_text,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
         "id_field",
         "Id field",
         "The field or column that identifies a row; its value goes into the prediction as id. "
@@ -73,7 +85,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "keep_fields",
         "Fields to keep",
         "Comma-separated fields or columns to carry into the predictions, under fields; * keeps "
-        "all but the text. Leave it empty to keep none.",
+        "all but the texts. Leave it empty to keep none.",
         "",
         "comma-separated names of fields, or *",
         values.names,

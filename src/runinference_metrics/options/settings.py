@@ -28,6 +28,7 @@ class Settings:
     accelerator: str
     gpu_placement: str
     text_field: str
+    text_pair_field: str
     id_field: str
     keep_fields: tuple[str, ...]
     max_failure_rate: float
@@ -42,6 +43,12 @@ class Settings:
                 "min_batch_size",
                 f"a whole number up to --max_batch_size ({self.max_batch_size})",
                 str(self.min_batch_size),
+            )
+        if self.text_pair_field == self.text_field:
+            raise UserError(
+                "text_pair_field",
+                "another field than --text_field, or nothing",
+                repr(self.text_pair_field),
             )
         accelerator(self.accelerator)
         if self.precision == "int8" and self.device == "GPU":

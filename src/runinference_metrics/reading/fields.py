@@ -5,6 +5,7 @@ from typing import Any
 
 from runinference_metrics.reading import limits, rejections
 from runinference_metrics.records.record import Record, Rejected
+from runinference_metrics.records.text import strings
 
 # Enough field names to see what a row is, in a detail that stays a sentence.
 _MOST_NAMES = 20
@@ -17,6 +18,7 @@ class RowFields:
     text_field: str
     id_field: str
     keep_fields: tuple[str, ...]
+    text_pair_field: str = ""
 
     def id_of(self, row: dict[str, Any]) -> Any:
         """The row's id, or None."""
@@ -27,7 +29,9 @@ class RowFields:
         if not self.keep_fields:
             return None
         if self.keep_fields == ("*",):
-            return {name: value for name, value in row.items() if name != self.text_field}
+            # Not "" where there is no second text: a spreadsheet's column may have that name.
+            texts = {self.text_field, self.text_pair_field or self.text_field}
+            return {name: value for name, value in row.items() if name not in texts}
         return {name: row.get(name) for name in self.keep_fields}
 
     def record(
@@ -43,20 +47,39 @@ class RowFields:
             number: the line on which it starts, from 1.
         """
         row_id = self.id_of(row)
-        name = self.text_field
-        if name not in row:
-            detail = f"no field {name!r} (--text_field); there are {_listed(row)}"
-            return Rejected("missing_text_field", detail, "read", source, number, raw, row_id)
-        text = row[name]
-        if not isinstance(text, str):
-            detail = f"field {name!r} is not a string but {type(text).__name__}"
-            return Rejected("text_not_a_string", detail, "read", source, number, raw, row_id)
-        if not text.strip():
-            detail = f"field {name!r} is blank"
-            return Rejected("blank_text", detail, "read", source, number, raw, row_id)
-        if row_bytes > limits.MAX_TEXT_BYTES and len(text.encode()) > limits.MAX_TEXT_BYTES:
-            return rejections.text_too_long(len(text.encode()), raw, source, number, row_id)
+        first = row.get(self.text_field)
+        text: Any = first
+        if self.text_pair_field:
+            text = (first, row.get(self.text_pair_field))
+        fault = None
+        if not isinstance(first, str):
+            fault = _no_string(row, self.text_field, "text")
+        elif text is not first and not isinstance(text[1], str):
+            fault = _no_string(row, self.text_pair_field, "text_pair")
+        # Either text of a pair may be blank, as in transformers: the other one counts.
+        elif not first.strip() and not any(one.strip() for one in strings(text)):
+            fault = self._blank()
+        elif row_bytes > limits.MAX_TEXT_BYTES:
+            num_bytes = sum(len(one.encode()) for one in strings(text))
+            if num_bytes > limits.MAX_TEXT_BYTES:
+                return rejections.text_too_long(num_bytes, raw, source, number, row_id)
+        if fault:
+            return Rejected(*fault, "read", source, number, raw, row_id)
         return Record(text, source, number, row_id, self.kept(row), row_bytes)
+
+    def _blank(self) -> tuple[str, str]:
+        if self.text_pair_field:
+            names = f"{self.text_field!r} and {self.text_pair_field!r}"
+            return "blank_text", f"fields {names} are blank"
+        return "blank_text", f"field {self.text_field!r} is blank"
+
+
+def _no_string(row: dict[str, Any], name: str, what: str) -> tuple[str, str]:
+    """The reason and the detail of a row whose field `name` holds no string."""
+    if name not in row:
+        detail = f"no field {name!r} (--{what}_field); there are {_listed(row)}"
+        return f"missing_{what}_field", detail
+    return f"{what}_not_a_string", f"field {name!r} is not a string but {type(row[name]).__name__}"
 
 
 def _listed(row: dict[str, Any]) -> str:

@@ -22,6 +22,10 @@ def text_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record |
             continue
         if not text.strip():
             yield None
+        elif fields.text_pair_field:
+            # The file came after the check at the start.
+            detail = "a line of a .txt file has no fields, and so no --text_pair_field"
+            yield Rejected("missing_text_pair_field", detail, "read", source, lines.number, text)
         elif len(line) > limits.MAX_TEXT_BYTES:
             yield rejections.text_too_long(len(line), text, source, lines.number)
         else:

@@ -12,4 +12,5 @@ __all__ = [
     "names",
     "record",
     "startup",
+    "text",
 ]

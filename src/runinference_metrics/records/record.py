@@ -3,16 +3,21 @@
 Texts travel in columns, a batch at a time: a batch of 512 texts is five lists, not 512 objects.
 """
 
+import itertools
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import BatchRun
+from runinference_metrics.records.text import Text
+
+# A pair begins its CRC-32 elsewhere: no single text reads as a pair.
+_PAIR_CRC = 1
 
 
 def to_json(value: Any) -> bytes:
@@ -26,10 +31,10 @@ def to_json(value: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One text to classify.
+    """One text to classify, or a pair of texts.
 
     Args:
-        text: the text, not blank.
+        text: the text, not blank; of a pair, not both are.
         source: the file it came from.
         position: the line of the (decompressed) file on which it starts, from 1.
         id: the value of `id_field`, if any.
@@ -37,7 +42,7 @@ class Record:
         row_bytes: the size of the row that it was read from.
     """
 
-    text: str
+    text: Text
     source: str
     position: int
     id: Any = None
@@ -55,7 +60,7 @@ class Rejected:
         stage: "read", "tokenize" or "inference".
         source: the file.
         position: the line on which the row starts, from 1.
-        text: what was there, as far as it can be shown as text.
+        text: what was there, as far as it can be shown as text; both texts of a pair that was read.
         id: the value of `id_field`, if it is known.
     """
 
@@ -64,14 +69,24 @@ class Rejected:
     stage: str
     source: str
     position: int
-    text: str
+    text: Text
     id: Any = None
 
     def json_line(self) -> bytes:
         """The dead letter as a line of JSON, without the newline."""
-        letter = asdict(self)
-        if self.id is None:
-            del letter["id"]
+        letter: dict[str, Any] = {
+            "reason": self.reason,
+            "detail": self.detail,
+            "stage": self.stage,
+            "source": self.source,
+            "position": self.position,
+        }
+        if isinstance(self.text, tuple):
+            letter["text"], letter["text_pair"] = self.text
+        else:
+            letter["text"] = self.text
+        if self.id is not None:
+            letter["id"] = self.id
         return to_json(letter)
 
 
@@ -83,7 +98,7 @@ class RecordBatch:
     that it was read from, all together.
     """
 
-    texts: list[str]
+    texts: list[Text]
     sources: list[str]
     positions: list[int]
     ids: list[Any]
@@ -119,9 +134,15 @@ class RecordBatch:
     def __len__(self) -> int:
         return len(self.texts)
 
+    @property
+    def pairs(self) -> bool:
+        """Whether its texts are pairs; none of them is when the first is none."""
+        return bool(self.texts) and isinstance(self.texts[0], tuple)
+
     def num_bytes(self) -> int:
-        """The size of the request: the UTF-8 bytes of its texts."""
-        return sum(len(text) if text.isascii() else len(text.encode()) for text in self.texts)
+        """The size of the request: the UTF-8 bytes of its texts, of both texts of a pair."""
+        texts: Any = itertools.chain.from_iterable(self.texts) if self.pairs else self.texts
+        return sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
 
     def fingerprint(self) -> int:
         """A number that is the same for the same texts in any order and any batches.
@@ -129,7 +150,11 @@ class RecordBatch:
         The sum of the texts' CRC-32, modulo 2^64. It tells two runs over different texts apart;
         it does not withstand somebody who means to deceive.
         """
-        return sum(zlib.crc32(text.encode()) for text in self.texts) % 2**64
+        texts: Any = self.texts
+        if self.pairs:
+            # As JSON: where the first text ends counts.
+            return sum(zlib.crc32(to_json(pair), _PAIR_CRC) for pair in texts) % 2**64
+        return sum(zlib.crc32(text.encode()) for text in texts) % 2**64
 
     def rejected(self, index: int, reason: str, detail: str, stage: str) -> Rejected:
         """The dead letter of the text at `index`."""
@@ -163,6 +188,7 @@ class ClassifiedBatch:
     def prediction_lines(self) -> Iterator[bytes]:
         """The predictions as lines of JSON, without newlines, in the order of the batch."""
         batch, found = self.batch, self.classification
+        pairs = batch.pairs
         for index, winner in enumerate(found.winners):
             if winner is None:
                 continue
@@ -175,6 +201,9 @@ class ClassifiedBatch:
                 "source": batch.sources[index],
                 "position": batch.positions[index],
             }
+            if pairs:
+                first, second = prediction.pop("text")
+                prediction = {"text": first, "text_pair": second, **prediction}
             if batch.ids[index] is not None:
                 prediction["id"] = batch.ids[index]
             if batch.fields[index] is not None:

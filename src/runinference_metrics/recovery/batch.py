@@ -8,10 +8,11 @@ from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.faults import NO_FAULTS, Faults
 from runinference_metrics.records.measured import NO_WORK, BatchStats
 from runinference_metrics.records.record import RecordBatch, Rejected
+from runinference_metrics.records.text import Text
 from runinference_metrics.recovery.blame import BrokenClassifier
-from runinference_metrics.recovery.isolation import CANARY, Isolated, isolate
+from runinference_metrics.recovery.isolation import CANARY, CANARY_PAIR, Isolated, isolate
 
-Classify = Callable[[list[str]], Classification]
+Classify = Callable[[list[Text]], Classification]
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,24 @@ def classify_batch(classify: Classify, batch: RecordBatch) -> Recovered:
     not_finite = [index for index, winner in enumerate(winners) if winner is None]
     if not_finite and len(not_finite) == len(answered):
         # No text has an answer: this may be the model's fault.
-        check_answers(classify)
+        check_answers(classify, answered.pairs)
     for index in not_finite:
         detail = f"the model's scores are {list(classification.scores[index])}"
         rejected.append(answered.rejected(index, "score_not_finite", detail, "inference"))
     return Recovered(answered, classification, rejected, faults)
 
 
-def check_answers(classify: Classify) -> None:
-    """Classifies the canary; raises BrokenClassifier when it has no scores, or none finite."""
-    (found,) = isolate(classify, [CANARY]).parts
+def check_answers(classify: Classify, pairs: bool = False) -> None:
+    """Classifies the canary, or the pair of them where `pairs` are classified.
+
+    Raises:
+        BrokenClassifier: it has no scores, or none finite.
+    """
+    canary: Text = CANARY_PAIR if pairs else CANARY
+    (found,) = isolate(classify, [canary]).parts
     if found.winners[0] is None:
         scores = list(found.scores[0])
-        raise BrokenClassifier(f"The model's scores for the text {CANARY!r} are {scores}.")
+        raise BrokenClassifier(f"The model's scores for the text {canary!r} are {scores}.")
 
 
 def _without(batch: RecordBatch, indices: Container[int]) -> RecordBatch:

@@ -4,6 +4,9 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 
+from runinference_metrics.errors import UserError
+from runinference_metrics.records.text import Text, strings
+
 # An error's first line can hold anything; a dead letter says what happened, not everything.
 _MOST_CHARACTERS = 300
 # Shorter ones give nothing away, and would be found inside of ordinary words.
@@ -56,14 +59,15 @@ def is_fault_of_texts(error: BaseException) -> bool:
     """Whether classifying other texts may go well after this error.
 
     Not so for an error of the device, memory that the machine lacks, a model that is found broken,
-    and what is no error at all, such as an interruption.
+    a parameter that does not suit it, and what is no error at all, such as an interruption.
     """
     # The tokenizer's own crash, which Rust hands over as no ordinary exception.
     if type(error).__name__ == "PanicException":
         return True
     if isinstance(error, TextFault):
         return True
-    if not isinstance(error, Exception) or isinstance(error, (MemoryError, BrokenClassifier)):
+    nobodys = (MemoryError, BrokenClassifier, UserError)
+    if not isinstance(error, Exception) or isinstance(error, nobodys):
         return False
     return not is_of_device(error)
 
@@ -77,7 +81,7 @@ def is_of_device(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def tokenizing(texts: Sequence[str]) -> Iterator[None]:
+def tokenizing(texts: Sequence[Text]) -> Iterator[None]:
     """Names what goes wrong inside of it as the tokenizer's fault.
 
     Args:
@@ -96,13 +100,14 @@ def tokenizing(texts: Sequence[str]) -> Iterator[None]:
         raise TextFault("tokenization_failed", "tokenize", detail) from None
 
 
-def describe(error: BaseException, text: str) -> str:
+def describe(error: BaseException, text: Text) -> str:
     """An error's type and first line, with whatever it quotes of the text left out."""
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     line = line[:_MOST_CHARACTERS]
     # As it is, as repr shows it, and as a KeyError shows its message.
-    for shown in (text, repr(text)[1:-1], repr(repr(text))[1:-1]):
-        line = _without_quotes(line, shown)
+    for one in strings(text):
+        for shown in (one, repr(one)[1:-1], repr(repr(one))[1:-1]):
+            line = _without_quotes(line, shown)
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from runinference_metrics.records.text import Text
 from runinference_metrics.recovery.blame import (
     BrokenClassifier,
     TextFault,
@@ -20,6 +21,8 @@ Result = TypeVar("Result")
 
 # What nearly every vocabulary has, and no model takes long for.
 CANARY = "ok"
+# The same for a model of pairs: one that answers single texts alone is none.
+CANARY_PAIR = (CANARY, CANARY)
 # A fault that comes and goes must not cost a good text its prediction: with one call in ten
 # failing, three tries lose one text in a thousand of those that come to be tried alone.
 _TRIES_ALONE = 3
@@ -63,7 +66,7 @@ class Isolated(Generic[Result]):
     timeouts: int
 
 
-def isolate(classify: Callable[[list[str]], Result], texts: list[str]) -> Isolated[Result]:
+def isolate(classify: Callable[[list[Text]], Result], texts: list[Text]) -> Isolated[Result]:
     """Classifies a batch; when that fails, cuts it until the texts that fail are alone.
 
     A text is given up only when it failed alone, several times, and the canary, a text that every
@@ -85,9 +88,10 @@ def isolate(classify: Callable[[list[str]], Result], texts: list[str]) -> Isolat
 
 
 class _Isolation(Generic[Result]):
-    def __init__(self, classify: Callable[[list[str]], Result], texts: list[str]) -> None:
+    def __init__(self, classify: Callable[[list[Text]], Result], texts: list[Text]) -> None:
         self._classify = classify
         self._texts = texts
+        self._canary = CANARY_PAIR if texts and isinstance(texts[0], tuple) else CANARY
         self._parts: list[Result] = []
         self._failed: list[Failed] = []
         self._kinds: set[tuple[str, type]] = set()
@@ -150,13 +154,13 @@ class _Isolation(Generic[Result]):
         for left in reversed(range(_TRIES_ALONE)):
             self._calls += 1
             try:
-                self._classify([CANARY])
+                self._classify([self._canary])
                 return
             except BaseException as error:
                 if not is_fault_of_texts(error):
                     raise
                 if not left or isinstance(error, TimedOut):
                     raise BrokenClassifier(
-                        f"The model does not classify the text {CANARY!r} either: "
-                        f"{describe(error, CANARY)}. Before that: {before}"
+                        f"The model does not classify the text {self._canary!r} either: "
+                        f"{describe(error, self._canary)}. Before that: {before}"
                     ) from None

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from runinference_metrics.records.text import Text
 from runinference_metrics.recovery.blame import BrokenClassifier, TimedOut
 
 Result = TypeVar("Result")
@@ -88,7 +89,7 @@ class WatchedClassifier:
         self._hangs = 0
         self._model = load()
 
-    def classify(self, texts: list[str]) -> Any:
+    def classify(self, texts: list[Text]) -> Any:
         """Classifies texts.
 
         Raises:

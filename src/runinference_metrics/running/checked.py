@@ -52,6 +52,7 @@ class CheckedRun:
             progress_folder,
             timeout_secs=self.settings.inference_timeout_secs or None,
             ends_with_device=ends_with_device,
+            pairs=bool(self.settings.text_pair_field),
         )
 
     def plan(self, handler: ClassifierHandler, runner: str, spread: bool) -> Plan:

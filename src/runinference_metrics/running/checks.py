@@ -26,15 +26,17 @@ from runinference_metrics.writing.folder import (
 )
 
 
-def input_patterns(patterns: Sequence[str], output: str) -> list[str]:
+def input_patterns(patterns: Sequence[str], output: str, text_pair_field: str = "") -> list[str]:
     """The patterns to match; a folder means every file in it.
 
     Args:
         patterns: what the user gave.
         output: the output folder, whose results must not become input.
+        text_pair_field: the field with a row's second text, if rows are pairs.
 
     Raises:
-        UserError: a pattern matches nothing, a file that cannot be read, or results.
+        UserError: a pattern matches nothing, a file that cannot be read, or results; or a file
+            without fields where rows are pairs.
     """
     result = []
     for given in patterns:
@@ -50,6 +52,7 @@ def input_patterns(patterns: Sequence[str], output: str) -> list[str]:
             raise UserError("input", "patterns that match files", got)
         for file in files:
             _check_file(file)
+            _check_fields(file.path, text_pair_field)
         _check_apart(given, pattern, files, output)
         result.append(pattern)
     return result
@@ -94,6 +97,15 @@ def _check_file(file: FileMetadata) -> None:
         raise UserError("input", "files, not pipes or devices", repr(path))
     if not os.access(path, os.R_OK):
         raise UserError("input", "files that can be read", repr(path))
+
+
+def _check_fields(path: str, text_pair_field: str) -> None:
+    """Raises UserError where rows are to be pairs, and the file has no fields."""
+    found = FileFormat.of(path)
+    if text_pair_field and found and found.rows == ".txt":
+        takes = "a field of .jsonl and .csv files only, since a line of a .txt file is one text"
+        got = f"{text_pair_field!r} with {path!r}: make that a .jsonl or .csv file, or leave it out"
+        raise UserError("text_pair_field", takes, got)
 
 
 def _check_apart(given: str, pattern: str, files: Sequence[FileMetadata], output: str) -> None:

@@ -33,7 +33,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         run_checked = elsewhere.run
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
-    patterns = checks.input_patterns(settings.input, settings.output)
+    patterns = checks.input_patterns(settings.input, settings.output, settings.text_pair_field)
     old = checks.check_output(settings)
     names = _label_names(settings)
     checks.check_model(settings, names)
