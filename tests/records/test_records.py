@@ -1,6 +1,10 @@
 import json
 import math
 import random
+import zlib
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from documents_for_tests import make_batch
 from runinference_metrics.records.classification import Classification
@@ -49,3 +53,46 @@ def test_the_size_of_a_request_is_its_utf8_bytes() -> None:
     batch = RecordBatch.of([Record("abc", "f", 1), Record("é😀", "f", 2)])
     assert batch.num_bytes() == 3 + 2 + 4
     assert len(RecordBatch.join([batch, batch])) == 4
+
+
+def test_a_prediction_of_a_pair_has_both_texts() -> None:
+    batch = RecordBatch.of([Record(("good", "bad"), "f", 3, fields={"n": 1})])
+    found = Classification(("NEG", "POS"), [[0.25, 0.75]], [1], STATS)
+    (line,) = ClassifiedBatch(batch, found, RUN).prediction_lines()
+    assert list(json.loads(line).items()) == [
+        ("text", "good"), ("text_pair", "bad"), ("label", "POS"), ("score", 0.75),
+        ("scores", {"NEG": 0.25, "POS": 0.75}), ("source", "f"), ("position", 3),
+        ("fields", {"n": 1}),
+    ]  # fmt: skip
+
+
+def test_a_dead_letter_of_a_pair_has_both_texts() -> None:
+    batch = RecordBatch.of([Record(("good", ""), "f", 3, "key")])
+    assert list(json.loads(batch.rejected(0, "r", "d", "inference").json_line()).items()) == [
+        ("reason", "r"), ("detail", "d"), ("stage", "inference"), ("source", "f"),
+        ("position", 3), ("text", "good"), ("text_pair", ""), ("id", "key"),
+    ]  # fmt: skip
+
+
+def test_the_fingerprint_of_single_texts_is_the_sum_of_their_crc_32() -> None:
+    batch = RecordBatch.of([Record("abc", "f", 1), Record("é", "f", 2)])
+    assert batch.fingerprint() == zlib.crc32(b"abc") + zlib.crc32("é".encode())
+
+
+SHORT = st.text('ab",[]\\ ', max_size=4)
+
+
+@given(st.tuples(SHORT, SHORT), st.tuples(SHORT, SHORT))
+def test_pairs_have_one_fingerprint_only_when_they_are_the_same(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    prints = [RecordBatch.of([Record(pair, "f", 1)]).fingerprint() for pair in (one, other)]
+    assert (prints[0] == prints[1]) == (one == other)
+    for single in ("".join(one), json.dumps(one, separators=(",", ":"))):
+        assert RecordBatch.of([Record(single, "f", 1)]).fingerprint() != prints[0]
+
+
+def test_the_size_of_a_request_counts_both_texts_of_a_pair() -> None:
+    batch = RecordBatch.of([Record(("abc", "é"), "f", 1), Record(("", "😀"), "f", 2)])
+    assert batch.num_bytes() == 3 + 2 + 0 + 4
+    assert (len(batch), batch.pairs, RecordBatch.of([]).pairs) == (2, True, False)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes_for_tests import counting
+from runinference_metrics.errors import UserError
 from runinference_metrics.recovery.blame import (
     BrokenClassifier,
     TextFault,
@@ -195,6 +196,31 @@ def test_all_of_a_large_batch_failing_alike_is_no_accident() -> None:
     with pytest.raises(BrokenClassifier, match=message):
         isolate(classify, numbered(SAME_FAULT_TEXTS))
     assert len(isolate(classify, numbered(SAME_FAULT_TEXTS - 1)).failed) == SAME_FAULT_TEXTS - 1
+
+
+def test_a_bad_pair_is_found_and_its_detail_quotes_neither_text() -> None:
+    pairs = [(f"the first text {number}", f"the second text {number}") for number in range(70)]
+
+    def classify(texts: list[Any]) -> list[Any]:
+        if pairs[41] in texts:
+            raise ValueError(f"cannot read {pairs[41]}")
+        # The canary is a pair too: a model of pairs need not answer a single text.
+        assert all(isinstance(text, tuple) for text in texts)
+        return texts
+
+    found = isolate(classify, pairs)
+    assert [text for part in found.parts for text in part] == [*pairs[:41], *pairs[42:]]
+    (failed,) = found.failed
+    assert failed.index == 41
+    assert failed.detail == "ValueError: cannot read ('…', '…')"
+
+
+def test_a_wrong_parameter_is_no_texts_fault() -> None:
+    def classify(texts: list[Any]) -> list[Any]:
+        raise UserError("max_length", "a whole number from 5", "3")
+
+    with pytest.raises(UserError, match="--max_length takes a whole number from 5; got 3"):
+        isolate(classify, [("a", "b")] * 3)
 
 
 def test_texts_that_fail_for_different_reasons_are_dead_letters() -> None:

@@ -131,6 +131,8 @@ def source(tmp_path: Path) -> Path:
         (["--prices=hdfs://b/p.yaml"], "--prices takes local paths and addresses such as gs://bu"),
         (["--pickle_library=dill"], "--pickle_library=dill requires dill==0.3.1.1"),
         (["--input"], "--input: expected one argument"),
+        (["--text_pair_field=text"], "--text_pair_field takes another field than --text_field"),
+        (["--text_pair_field=b"], "--text_pair_field takes a field of .jsonl and .csv files only"),
         (["--output=/proc/none/x"], "--output takes a folder that can be made; got '/proc/none/x'"),
     ],
 )
