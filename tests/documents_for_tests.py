@@ -19,8 +19,9 @@ START_MICRO_SECS = 1_790_000_000_000_000
 PARAMETERS = {
     "input": ["a.txt"], "output": "out", "device": "CPU", "model": "models/demo",
     "min_batch_size": 64, "max_batch_size": 512, "max_batch_tokens": "auto", "max_length": "auto",
-    "precision": "auto", "text_field": "text", "id_field": "", "keep_fields": [],
-    "max_failure_rate": 0.05, "inference_timeout_secs": 0, "prices": "", "overwrite": False,
+    "precision": "auto", "text_field": "text", "text_pair_field": "", "id_field": "",
+    "keep_fields": [], "max_failure_rate": 0.05, "inference_timeout_secs": 0, "prices": "",
+    "overwrite": False,
 }  # fmt: skip
 
 
