@@ -132,6 +132,6 @@ def test_what_only_long_texts_show_is_known(tmp_path: Path, sentences: list[str]
     rope = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0] * 4,
             "long_factor": [4.0] * 4, "original_max_position_embeddings": 50}  # fmt: skip
     folder = make(tmp_path / "m", "phi3", **sizes, rope_parameters=rope)
-    long = "a great film and a dull story , " * 6
+    long = "a great film and a dull story , " * 7
     classifier = check(folder, [*sentences[:10], long, *sentences[10:20]])
     assert classifier.effective.grouping == "equal_lengths"
