@@ -1,40 +1,15 @@
 """Models whose answers padding would change, against transformers' pipeline one text at a time."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, pipeline
+from transformers import AutoModelForSequenceClassification, pipeline
 
-from conftest import write_tokenizer
+from models_for_tests import GPT2, SMALL, XLNET, make
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.errors import UserError
-
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
-         "intermediate_size": 64, "max_position_embeddings": 64}  # fmt: skip
-GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64,
-        "eos_token_id": 3, "bos_token_id": 2}  # fmt: skip
-XLNET = {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64}
-
-
-def make(folder: Path, kind: str, tokenizer: dict[str, Any] | None = None, **config: Any) -> Path:
-    """A random model; `tokenizer` changes its tokenizer_config.json, None takes a key out."""
-    torch.manual_seed(7)
-    vocabulary = write_tokenizer(folder, type_ids=False)
-    made = AutoConfig.for_model(kind, vocab_size=vocabulary, num_labels=3, **config)
-    model = AutoModelForSequenceClassification.from_config(made)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(8)
-    model.save_pretrained(folder)
-    path = folder / "tokenizer_config.json"
-    stated = json.loads(path.read_text()) | (tokenizer or {})
-    kept = {name: value for name, value in stated.items() if value is not None}
-    path.write_text(json.dumps(kept))
-    return folder
 
 
 def check(folder: Path, texts: list[str]) -> Classifier:
@@ -75,7 +50,7 @@ def test_no_answer_depends_on_the_texts_beside_it(
 ) -> None:
     folder = make(tmp_path / "m", kind, tokenizer, **config)
     # A padding token inside of a text is a token like any other, where the model says nothing.
-    texts = [*sentences[:60], "good [PAD]", "[PAD] [PAD] bad film [SEP] [PAD]"]
+    texts = [*sentences[:30], "good [PAD]", "[PAD] [PAD] bad film [SEP] [PAD]"]
     classifier = check(folder, texts)
     assert classifier.effective.grouping == grouping
     stats = classifier.classify(texts).stats
@@ -121,3 +96,17 @@ def test_a_model_that_answers_all_texts_alike_is_refused(tmp_path: Path) -> None
     model.save_pretrained(folder)
     with pytest.raises(UserError, match="gives all texts the same scores"):
         ClassifierSpec(str(folder)).load()
+
+
+def test_what_only_long_texts_show_is_known(tmp_path: Path, sentences: list[str]) -> None:
+    """Phi-3's positions: one long text changes how all of its forward pass are computed."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+             "num_key_value_heads": 4, "intermediate_size": 64, "pad_token_id": 0,
+             "max_position_embeddings": 64, "original_max_position_embeddings": 50,
+             "eos_token_id": 3, "bos_token_id": 2}  # fmt: skip
+    rope = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0] * 4,
+            "long_factor": [4.0] * 4, "original_max_position_embeddings": 50}  # fmt: skip
+    folder = make(tmp_path / "m", "phi3", **sizes, rope_parameters=rope)
+    long = "a great film and a dull story , " * 7
+    classifier = check(folder, [*sentences[:10], long, *sentences[10:20]])
+    assert classifier.effective.grouping == "equal_lengths"

@@ -80,10 +80,10 @@ class Tokenizer:
     Args:
         tokenizer: transformers' own.
         max_length: longer texts are cut to so many tokens.
-        vocabulary: how many tokens the model has embeddings for.
+        vocabulary: how many tokens the model has embeddings for; None where it has none.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int, vocabulary: int) -> None:
+    def __init__(self, tokenizer: Any, max_length: int, vocabulary: int | None) -> None:
         self.pad_id: int | None = tokenizer.pad_token_id
         self.pad_left: bool = tokenizer.padding_side == "left"
         self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
@@ -94,7 +94,7 @@ class Tokenizer:
         self._encoder.no_padding()
         self._from_left = tokenizer.truncation_side == "left"
         # Tokens may have been added that no training has seen.
-        self._vocabulary = vocabulary if len(tokenizer) > vocabulary else None
+        self._vocabulary = vocabulary if vocabulary and len(tokenizer) > vocabulary else None
 
     @cached_property
     def _pair_encoder(self) -> PairEncoder:
