@@ -1,0 +1,92 @@
+"""Makes a small random classifier of an architecture, in a folder as its checkpoints are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification, PretrainedConfig
+
+from zoo_architectures import CASES, SIZES, Case
+
+# Classifiers need these even where their architecture's default has none.
+_ALWAYS = ("vocab_size", "pad_token_id")
+LABELS = ("NEGATIVE", "NEUTRAL", "POSITIVE")
+
+
+def make(
+    folder: Path,
+    model_type: str,
+    *,
+    labels: tuple[str, ...] = LABELS,
+    pad_left: bool | None = None,
+    padding_token: bool = True,
+    **config: Any,
+) -> Path:
+    """Makes a classifier; the same one whenever it is made.
+
+    Args:
+        folder: where to.
+        model_type: its architecture.
+        labels: its labels.
+        pad_left: pads on the left, or not; None as its checkpoints do.
+        padding_token: whether its tokenizer has a padding token.
+        config: values of its configuration that stand above all others.
+    """
+    case = CASES.get(model_type, Case())
+    usual = AutoConfig.for_model(model_type)
+    kind = case.tokenizer
+    place = getattr(usual, "pad_token_id", None)
+    if isinstance(place, int) and 0 <= place < len(kind.special) and kind.roles.get("pad_token"):
+        if list(kind.roles.values()).count(kind.roles["pad_token"]) == 1:
+            kind = kind.with_padding_at(place)
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = kind.write(folder, pad_left=pad_left, padding=padding_token)
+    values = {
+        **_small(usual, {"vocab_size": vocabulary, **kind.ids}, case.config),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {name: number for number, name in enumerate(labels)},
+        **config,
+    }
+    made = AutoConfig.for_model(model_type, **values)
+    torch.manual_seed(7)
+    model = AutoModelForSequenceClassification.from_config(made).float().eval()
+    _tell_texts_apart(model, vocabulary, len(labels))
+    model.save_pretrained(folder)
+    return folder
+
+
+def _small(
+    usual: PretrainedConfig, tokens: Mapping[str, int], special: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values that make a configuration small, and those of its parts.
+
+    Args:
+        usual: the configuration of the architecture's own size.
+        tokens: the size of the vocabulary, and the special tokens' numbers.
+        special: what is special about the architecture.
+    """
+    has = usual.to_dict()
+    small: dict[str, Any] = {
+        name: value
+        for name, value in {**SIZES, **tokens}.items()
+        # What is not set by default is not set in checkpoints either.
+        if has.get(name) is not None or name in _ALWAYS
+    }
+    for name in usual.sub_configs:
+        part = getattr(usual, name)
+        if isinstance(part, PretrainedConfig):
+            small[name] = _small(part, tokens, special.get(name, {}))
+    return small | {name: one for name, one in special.items() if name not in usual.sub_configs}
+
+
+def _tell_texts_apart(model: Any, vocabulary: int, labels: int) -> None:
+    """Fresh weights are so small that all texts score alike; these tell texts apart."""
+    random = torch.Generator().manual_seed(11)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim > 1 and "A_log" not in name:
+                fan_in = parameter.shape[-1]
+                parameter.normal_(0, 1.5 / fan_in**0.5, generator=random)
+            elif name.endswith("bias"):
+                parameter.normal_(0, 0.1, generator=random)
