@@ -8,9 +8,12 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, PretrainedConfig
 
 from zoo_architectures import CASES, SIZES, Case
+from zoo_texts import mixed_texts
 
 # Classifiers need these even where their architecture's default has none.
 _ALWAYS = ("vocab_size", "pad_token_id")
+# Numbers that a state space keeps within bounds.
+_LEFT_ALONE = ("A_log",)
 LABELS = ("NEGATIVE", "NEUTRAL", "POSITIVE")
 
 
@@ -41,9 +44,9 @@ def make(
         if list(kind.roles.values()).count(kind.roles["pad_token"]) == 1:
             kind = kind.with_padding_at(place)
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = kind.write(folder, pad_left=pad_left, padding=padding_token)
+    tokenizer = kind.write(folder, pad_left=pad_left, padding=padding_token)
     values = {
-        **_small(usual, {"vocab_size": vocabulary, **kind.ids}, case.config),
+        **_small(usual, {"vocab_size": len(tokenizer), **kind.ids}, case.config),
         "id2label": dict(enumerate(labels)),
         "label2id": {name: number for number, name in enumerate(labels)},
         **config,
@@ -51,7 +54,9 @@ def make(
     made = AutoConfig.for_model(model_type, **values)
     torch.manual_seed(7)
     model = AutoModelForSequenceClassification.from_config(made).float().eval()
-    _tell_texts_apart(model, vocabulary, len(labels))
+    with torch.no_grad():
+        _fill(model)
+        _spread(model, tokenizer, len(labels))
     model.save_pretrained(folder)
     return folder
 
@@ -80,13 +85,24 @@ def _small(
     return small | {name: one for name, one in special.items() if name not in usual.sub_configs}
 
 
-def _tell_texts_apart(model: Any, vocabulary: int, labels: int) -> None:
-    """Fresh weights are so small that all texts score alike; these tell texts apart."""
-    random = torch.Generator().manual_seed(11)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.ndim > 1 and "A_log" not in name:
-                fan_in = parameter.shape[-1]
-                parameter.normal_(0, 1.5 / fan_in**0.5, generator=random)
-            elif name.endswith("bias"):
-                parameter.normal_(0, 0.1, generator=random)
+def _fill(model: Any) -> None:
+    """Gives the weights random numbers; fresh ones are so small that all texts score alike."""
+    generator = torch.Generator().manual_seed(11)
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1 and not name.endswith(_LEFT_ALONE):
+            parameter.normal_(0, parameter.shape[-1] ** -0.5, generator=generator)
+        elif name.endswith("bias"):
+            parameter.normal_(0, 0.1, generator=generator)
+
+
+def _spread(model: Any, tokenizer: Any, labels: int) -> None:
+    """Scales the head so that texts get clearly different scores: logits of a deviation of 1."""
+    head = [one for one in model.modules() if getattr(one, "out_features", None) == labels][-1]
+    inputs = [tokenizer(text, return_tensors="pt") for text in mixed_texts()[:16]]
+    logits = torch.cat([model(**one).logits for one in inputs])
+    deviation = logits.std(0).mean()
+    if deviation == 0:
+        return
+    head.weight.div_(deviation)
+    if head.bias is not None:
+        head.bias.copy_((head.bias - logits.mean(0)) / deviation)

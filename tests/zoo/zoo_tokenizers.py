@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tokenizers import (
     AddedToken,
@@ -55,8 +56,8 @@ class Kind:
         others.insert(number, self.roles["pad_token"])
         return replace(self, special=tuple(others))
 
-    def write(self, folder: Path, *, pad_left: bool | None = None, padding: bool = True) -> int:
-        """Writes it as transformers does; returns how many tokens it has.
+    def write(self, folder: Path, *, pad_left: bool | None = None, padding: bool = True) -> Any:
+        """Writes it as transformers does; returns transformers' tokenizer.
 
         Args:
             folder: the model's folder.
@@ -75,13 +76,14 @@ class Kind:
         given = {"token_type_ids": self.type_ids, "attention_mask": self.mask}
         names = ["input_ids", *(name for name, is_given in given.items() if is_given)]
         roles = {name: token for name, token in self.roles.items() if padding or name != "pad_token"}
-        PreTrainedTokenizerFast(
+        written = PreTrainedTokenizerFast(
             tokenizer_object=tokenizer,
             model_input_names=names,
             padding_side="left" if left else "right",
             **roles,
-        ).save_pretrained(folder)
-        return tokenizer.get_vocab_size()
+        )
+        written.save_pretrained(folder)
+        return written
 
 
 def _words(special: tuple[str, ...]) -> Tokenizer:
