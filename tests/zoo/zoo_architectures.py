@@ -58,13 +58,22 @@ class Case:
         tokenizer: the kind that its checkpoints come with.
         config: values of its configuration beside `SIZES`.
         why: the reason for these values.
+        note: what the documents say of it.
         impossible: why it cannot be made, or why transformers' pipeline cannot use it.
+        refused: why the program refuses it, although the pipeline has answers.
+        remembers: whether a text changes what it says of later ones, in the pipeline too; compared
+            with a pipeline that has seen no other text.
+        rounded: what a precision may lose, where that is more than usual.
     """
 
     tokenizer: Kind = tokenizers.LLAMA
     config: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
+    note: str = ""
     impossible: str = ""
+    refused: str = ""
+    remembers: bool = False
+    rounded: Mapping[str, float] = field(default_factory=dict)
 
 
 def _all(kind: Kind, *model_types: str) -> dict[str, Case]:
@@ -79,6 +88,8 @@ _UNGROUPED = "Its attention has as many keys as queries."
 _NO_HEAD_DIM = {"head_dim": _WIDTH // _HEADS}
 _HEAD_DIM = "Its default is None, with which it cannot be made."
 _EYE = {"image_size": 28, "patch_size": 14, "num_channels": 3}
+_SPARSE = {"block_size": 4, "num_random_blocks": 1}
+_ABOVE_28 = "Texts of more than 28 tokens take its sparse attention."
 _SMALL_EYE = "It sees too; nothing is shown to it."
 
 # By model_type; those that are not named are of the usual kind: a decoder with LLaMA's tokenizer.
@@ -103,10 +114,8 @@ CASES: Mapping[str, Case] = {
     "axk1": Case(config=_NO_GROUPS, why=_UNGROUPED),
     "axk2": Case(config=_NO_GROUPS | {"index_topk": WINDOW, "index_n_heads": 2},
                  why="Each token looks at few others."),
-    "big_bird": Case(tokenizers.ALBERT, {"block_size": 4, "num_random_blocks": 1},
-                     "Texts of more than 28 tokens take its sparse attention."),
-    "bigbird_pegasus": Case(tokenizers.T5, {"block_size": 4, "num_random_blocks": 1},
-                            "Texts of more than 28 tokens take its sparse attention."),
+    "big_bird": Case(tokenizers.ALBERT, _SPARSE, _ABOVE_28, remembers=True),
+    "bigbird_pegasus": Case(tokenizers.T5, _SPARSE, _ABOVE_28, remembers=True),
     "canine": Case(impossible="its tokenizer has no tokenizer.json: it reads code points"),
     "cohere_compass_text": Case(
         tokenizers.GEMMA,
@@ -161,7 +170,7 @@ CASES: Mapping[str, Case] = {
                                                  "llama_4_scaling_beta": 0.1}},
         why="Its default is for its own head size."),
     "mobilebert": Case(tokenizers.BERT, {"intra_bottleneck_size": 32, "true_hidden_size": 32}),
-    "mra": Case(tokenizers.ROBERTA),
+    "mra": Case(tokenizers.ROBERTA, refused="its attention is zero without a kernel of the hub's"),
     "nemotron": Case(config=_NO_GROUPS, why="Its default is None, with which it cannot be made."),
     "olmo3": Case(tokenizers.GPT, {"layer_types": _WINDOWED}, _BOTH),
     "perceiver": Case(impossible="its tokenizer has no tokenizer.json: it reads bytes"),
@@ -196,3 +205,9 @@ CASES: Mapping[str, Case] = {
                 "num_hidden_layers": 3}, why="Its attention is shared by two layers at least."),
     "zamba2": Case(config={"layers_block_type": ["linear_attention", "hybrid"]}, why=_BOTH),
 }  # fmt: skip
+
+
+def possible() -> list[str]:
+    """The architectures that the program classifies with."""
+    cases = {model_type: CASES.get(model_type, Case()) for model_type in ARCHITECTURES}
+    return [name for name, case in cases.items() if not (case.impossible or case.refused)]

@@ -1,5 +1,6 @@
 """Makes a small random classifier of an architecture, in a folder as its checkpoints are."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ def make(
     model_type: str,
     *,
     labels: tuple[str, ...] = LABELS,
-    pad_left: bool | None = None,
     padding_token: bool = True,
     **config: Any,
 ) -> Path:
@@ -32,19 +32,14 @@ def make(
         folder: where to.
         model_type: its architecture.
         labels: its labels.
-        pad_left: pads on the left, or not; None as its checkpoints do.
         padding_token: whether its tokenizer has a padding token.
         config: values of its configuration that stand above all others.
     """
     case = CASES.get(model_type, Case())
     usual = AutoConfig.for_model(model_type)
-    kind = case.tokenizer
-    place = getattr(usual, "pad_token_id", None)
-    if isinstance(place, int) and 0 <= place < len(kind.special) and kind.roles.get("pad_token"):
-        if list(kind.roles.values()).count(kind.roles["pad_token"]) == 1:
-            kind = kind.with_padding_at(place)
+    kind = case.tokenizer.with_padding_at(getattr(usual, "pad_token_id", None))
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = kind.write(folder, pad_left=pad_left, padding=padding_token)
+    tokenizer = kind.write(folder, padding=padding_token)
     values = {
         **_small(usual, {"vocab_size": len(tokenizer), **kind.ids}, case.config),
         "id2label": dict(enumerate(labels)),
@@ -59,6 +54,12 @@ def make(
         _spread(model, tokenizer, len(labels))
     model.save_pretrained(folder)
     return folder
+
+
+def pad_on(side: str, folder: Path) -> None:
+    """Makes a model's tokenizer pad on a side."""
+    file = folder / "tokenizer_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "padding_side": side}))
 
 
 def _small(

@@ -50,18 +50,24 @@ class Kind:
         """The special tokens' numbers, by role, as config.json has them: pad_token_id and so on."""
         return {f"{role}_id": self.special.index(token) for role, token in self.roles.items()}
 
-    def with_padding_at(self, number: int) -> "Kind":
-        """The same with another number of the padding token."""
-        others = [token for token in self.special if token != self.roles["pad_token"]]
-        others.insert(number, self.roles["pad_token"])
-        return replace(self, special=tuple(others))
+    def with_padding_at(self, number: int | None) -> "Kind":
+        """The same with another number of the padding token, where it has a small one of its own.
 
-    def write(self, folder: Path, *, pad_left: bool | None = None, padding: bool = True) -> Any:
+        Args:
+            number: the usual number of an architecture.
+        """
+        padding = self.roles["pad_token"]
+        shared = list(self.roles.values()).count(padding) > 1
+        if number is None or number >= len(self.special) or shared:
+            return self
+        others = [token for token in self.special if token != padding]
+        return replace(self, special=(*others[:number], padding, *others[number:]))
+
+    def write(self, folder: Path, *, padding: bool = True) -> Any:
         """Writes it as transformers does; returns transformers' tokenizer.
 
         Args:
             folder: the model's folder.
-            pad_left: pads on the other side than usual.
             padding: whether there is a padding token.
         """
         tokenizer = self.cut(self.special)
@@ -72,14 +78,13 @@ class Kind:
                 single=self.frame,
                 special_tokens=[(token, numbers[token]) for token in self.special],
             )
-        left = self.pad_left if pad_left is None else pad_left
         given = {"token_type_ids": self.type_ids, "attention_mask": self.mask}
         names = ["input_ids", *(name for name, is_given in given.items() if is_given)]
         roles = {name: token for name, token in self.roles.items() if padding or name != "pad_token"}
         written = PreTrainedTokenizerFast(
             tokenizer_object=tokenizer,
             model_input_names=names,
-            padding_side="left" if left else "right",
+            padding_side="left" if self.pad_left else "right",
             **roles,
         )
         written.save_pretrained(folder)
