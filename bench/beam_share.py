@@ -42,7 +42,7 @@ class Nothing:
 
     model_bytes = 0
     gpus = 0
-    effective = Effective("none", "none", 1024, 512, 1, "None", "sha256:0", "0", "0")
+    effective = Effective("none", "none", "packed", "", 1024, 512, 1, "None", "sha256:0", "0", "0")
 
     def classify(self, texts: Sequence[str]) -> Classification:
         """The answer."""

@@ -52,7 +52,7 @@ def test_a_part_has_the_tokens_of_its_texts(lengths: list[int], data: st.DataObj
 def test_the_tokenizer_sorts_and_knows_the_way_back(distilbert: Path) -> None:
     own = AutoTokenizer.from_pretrained(distilbert)
     texts = ["good", "good bad film the a", "bad film", "good " * 30, "dull"]
-    found = Tokenizer(AutoTokenizer.from_pretrained(distilbert), 12)(texts)
+    found = Tokenizer(AutoTokenizer.from_pretrained(distilbert), 12, 1000)(texts)
     assert found.order.tolist() == [3, 1, 2, 0, 4]
     assert found.truncated == 1
     expected = [own(texts[at], truncation=True, max_length=12)["input_ids"] for at in found.order]
@@ -115,7 +115,7 @@ def test_rows_are_rounded_up_and_change_nothing(
     """As with the layers of oneDNN, which want few different numbers of rows."""
     folder = make_model(tmp_path / "m", architecture)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    tokenizer = Tokenizer(AutoTokenizer.from_pretrained(folder), 64)
+    tokenizer = Tokenizer(AutoTokenizer.from_pretrained(folder), 64, 1000)
     tokens = tokenizer(sentences[:50]).tokens
     encoder = packed_encoder(model)
     with torch.inference_mode():
@@ -147,12 +147,13 @@ def test_other_models_are_not_packed(tmp_path: Path) -> None:
 
 def test_int8_of_any_architecture_is_close(tmp_path: Path, sentences: list[str]) -> None:
     folder = make_model(tmp_path / "m", "electra")
-    tokenizer = Tokenizer(AutoTokenizer.from_pretrained(folder), 64)
+    tokenizer = Tokenizer(AutoTokenizer.from_pretrained(folder), 64, 1000)
     tokens = tokenizer(sentences).tokens
     exact, rounded = (
-        PaddedModel(AutoModelForSequenceClassification.from_pretrained(folder).eval(), tokenizer, q)
-        for q in (False, True)
+        PaddedModel(AutoModelForSequenceClassification.from_pretrained(folder).eval(), tokenizer)
+        for _ in range(2)
     )
+    rounded.quantise()
     with torch.inference_mode():
         expected, found = exact(tokens).softmax(-1), rounded(tokens).softmax(-1)
     assert not torch.equal(expected, found)

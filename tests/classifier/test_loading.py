@@ -30,9 +30,9 @@ def by_transformers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     loaded = []
     own = loading._load_model
 
-    def load(folder: Any, dtype: torch.dtype) -> Any:
+    def load(folder: Any, config: Any, dtype: torch.dtype) -> Any:
         loaded.append(folder.path)
-        return own(folder, dtype)
+        return own(folder, config, dtype)
 
     monkeypatch.setattr(loading, "_load_model", load)
     return loaded

@@ -8,17 +8,17 @@ import pytest
 
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.folder import ModelFolder
+from runinference_metrics.models.heads import Head
 
 
 def test_what_a_folder_says(distilbert: Path) -> None:
     folder = ModelFolder.read(str(distilbert))
     assert folder.architecture == "DistilBertForSequenceClassification"
-    assert folder.max_length == 64
-    assert not folder.multi_label
-    assert folder.check_max_length(None) == 64
-    assert folder.check_max_length(10) == 10
+    assert folder.head == Head(("NEGATIVE", "NEUTRAL", "POSITIVE"), "softmax")
+    assert folder.max_length() == 64
+    assert folder.max_length(10) == 10
     with pytest.raises(UserError, match=r"--max_length takes .* to 64, the limit .*; got 65"):
-        folder.check_max_length(65)
+        folder.max_length(65)
 
 
 def _config(**changes: Any) -> Callable[[Path], None]:
@@ -39,8 +39,6 @@ def _config(**changes: Any) -> Callable[[Path], None]:
         (lambda folder: (folder / "config.json").write_text("{"), "which is no JSON"),
         (lambda folder: (folder / "config.json").write_text("[]"), "which is no JSON object"),
         (_config(architectures=["BertForMaskedLM"]), "whose architecture is BertForMaskedLM"),
-        (_config(architectures=None), "whose architecture is none at all"),
-        (_config(problem_type="regression"), "which is a regression model"),
     ],
 )
 def test_a_folder_that_is_no_classifier_says_why(
@@ -61,7 +59,7 @@ def test_roberta_counts_its_positions_from_behind_the_padding() -> None:
     }  # fmt: skip
     names = {"config.json", "tokenizer.json", "model.safetensors"}
     contents = {"config.json": json.dumps(config).encode()}
-    assert ModelFolder.of("model", names, contents).max_length == 32
+    assert ModelFolder.of("model", names, contents).max_length() == 32
 
 
 def test_the_digest_is_of_the_content(tmp_path: Path, distilbert: Path) -> None:

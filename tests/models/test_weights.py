@@ -121,12 +121,11 @@ AT_LAUNCH: dict[str, tuple[Callable[[Path], None], str]] = {
     "another vocabulary": (config(vocab_size=30), "no weights for the 30 tokens of config.json"),
     "another number of labels": (
         config(id2label={str(number): str(number) for number in range(7)}),
-        "no head with weights for the 7 labels of config.json",
+        "no head with weights for 7 labels",
     ),
     "tokens without embeddings": (
         tokens(extra=25), "with token 25 for 25 embeddings (vocab_size)"
     ),
-    "another padding": (config(pad_token_id=5), "that pads with token 0, config.json says 5"),
     "a damaged tokenizer": (
         lambda folder: (folder / "tokenizer.json").write_text('{"version": "1.0"'), "damaged"
     ),

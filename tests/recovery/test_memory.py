@@ -140,6 +140,7 @@ class FullNetwork:
         self.network = network
         self.capacity = capacity
         self.num_bytes = network.num_bytes
+        self.grouping = network.grouping
 
     def padding(self, tokens: Tokens) -> int:
         return self.network.padding(tokens)

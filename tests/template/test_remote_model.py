@@ -131,7 +131,7 @@ def test_a_changed_model_is_another_one(
     put(bucket, "model/tokenizer_config.json", b'{"model_max_length": 32}')
     second = RemoteModel.find(model)
     assert second.download() != first
-    assert second.check().max_length == 32
+    assert second.check().max_length() == 32
 
 
 def test_a_hiccup_is_tried_again(cache: Path, model: str, proxy: Proxy, distilbert: Path) -> None:

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -13,23 +13,15 @@ import numpy as np
 import torch
 import transformers
 
-from runinference_metrics.classifier.devices import (
-    DTYPES,
-    INT8,
-    auto_precision,
-    check_device,
-    device_name,
-)
+from runinference_metrics.classifier import precisions
+from runinference_metrics.classifier.devices import check_device, device_name
 from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.classifier.host_memory import keep_freed_memory
-from runinference_metrics.classifier.loading import (
-    label_names,
-    load_config,
-    load_network,
-    load_tokenizer,
-)
+from runinference_metrics.classifier.loading import load_config, load_network, load_tokenizer
+from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer, Tokens
+from runinference_metrics.models import heads
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.records.batching import micro_batches
 from runinference_metrics.records.classification import Classification
@@ -38,6 +30,11 @@ from runinference_metrics.recovery.memory import TokenBudget, run_micro_batches
 
 _LOG = logging.getLogger(__name__)
 
+_FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    heads.SOFTMAX: lambda logits: logits.softmax(-1),
+    heads.SIGMOID: torch.sigmoid,
+    heads.PLAIN: lambda logits: logits,
+}
 # float32 carries seven to eight decimals of a probability; the rest is noise in the output.
 _SCORE_DECIMALS = 8
 
@@ -46,8 +43,8 @@ _SCORE_DECIMALS = 8
 class ClassifierSpec:
     """What to load, and how; the names are those of the parameters.
 
-    `max_batch_tokens` and `max_length` may be None: decided by the device and the model.
-    `threads` is None for torch's own choice.
+    `max_batch_tokens`, `max_length` and `label_names` may be None: decided by the device and the
+    model. `threads` is None for torch's own choice.
     """
 
     model: str
@@ -56,6 +53,7 @@ class ClassifierSpec:
     max_batch_tokens: int | None = None
     max_length: int | None = None
     threads: int | None = None
+    label_names: tuple[str, ...] | None = None
 
     def load(self) -> "Classifier":
         """Loads the model; takes seconds. Raises UserError when it cannot be used."""
@@ -77,9 +75,8 @@ class Classifier:
     """
 
     def __init__(self, spec: ClassifierSpec) -> None:
-        folder = ModelFolder.read(spec.model)
+        folder = ModelFolder.read(spec.model, spec.label_names)
         check_device(spec.device)
-        precision = auto_precision(spec.device) if spec.precision == "auto" else spec.precision
         if spec.threads:
             torch.set_num_threads(spec.threads)
             # The tokenizer's own threads, which it starts when it is first used.
@@ -87,27 +84,31 @@ class Classifier:
         self._gpu = spec.device == "GPU"
         if not self._gpu:
             keep_freed_memory()
-        self._multi_label = folder.multi_label
-        max_length = folder.check_max_length(spec.max_length)
+        self._function = folder.head.function
+        self.label_names = folder.head.label_names
         with ThreadPoolExecutor(1) as beside:
             # Reading and digesting the weights takes as long as all else here.
             digesting = beside.submit(lambda: folder.digest(folder.check_digests()))
             try:
                 config = load_config(folder)
-                self.label_names = label_names(config, folder)
-                vocabulary = config.get_text_config().vocab_size
-                self._tokenizer = Tokenizer(load_tokenizer(folder, vocabulary), max_length)
-                self._network = load_network(
-                    folder,
-                    config,
-                    self._tokenizer,
-                    DTYPES[precision],
-                    "cuda" if self._gpu else "cpu",
-                    precision == INT8,
+                # transformers knows what an architecture has where its config.json says nothing.
+                folder = folder.with_config(config.to_dict())
+                max_length = folder.max_length(spec.max_length)
+                self._tokenizer = Tokenizer(
+                    load_tokenizer(folder), max_length, config.get_text_config().vocab_size
+                )
+                loaded = precisions.load_in(
+                    spec.precision,
+                    spec.device,
+                    f"{spec.model!r} ({folder.architecture or config.model_type})",
+                    lambda precision: load_network(
+                        folder, config, self._tokenizer, precision, "cuda" if self._gpu else "cpu"
+                    ),
                 )
             finally:
                 # A file that is not the one recorded explains whatever else was found wrong.
                 digest = digesting.result()
+        self._network, precision = loaded.network, loaded.precision
         self._budget = TokenBudget(
             spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device, precision]
         )
@@ -117,10 +118,12 @@ class Classifier:
         self.effective = Effective(
             device_name=device_name(spec.device),
             precision=precision,
+            grouping=str(self._network.grouping),
+            fallback=loaded.fallback,
             max_batch_tokens=self._budget.max_tokens,
             max_length=max_length,
             threads=torch.get_num_threads(),
-            model_architecture=folder.architecture,
+            model_architecture=folder.architecture or config.model_type,
             model_digest=digest,
             torch_version=torch.__version__,
             transformers_version=transformers.__version__,
@@ -200,15 +203,22 @@ class Classifier:
 
         with torch.inference_mode():
             done = run_micro_batches(
-                micro_batches(lengths, self._budget.max_tokens),
+                self._cut(lengths),
                 lengths,
                 self._budget,
                 logits_of,
                 torch.cuda.empty_cache,
             )
             logits = torch.cat([logits for _, (_, logits) in done])
-            scores = logits.sigmoid() if self._multi_label else logits.softmax(-1)
+            scores = _FUNCTIONS[self._function](logits)
         return scores, [part for _, (part, _) in done]
+
+    def _cut(self, lengths: Sequence[int]) -> list[list[int]]:
+        grouping = self._network.grouping
+        if grouping == Grouping.ALONE:
+            return [[index] for index in range(len(lengths))]
+        mixed = grouping != Grouping.EQUAL_LENGTHS
+        return micro_batches(lengths, self._budget.max_tokens, mixed)
 
 
 @dataclass(frozen=True)

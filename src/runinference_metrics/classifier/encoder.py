@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from runinference_metrics.classifier.attention import Heads, attention_for, to_device
 from runinference_metrics.classifier.linears import Linear
+from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.tokens import Tokens
 
 
@@ -97,6 +98,8 @@ class PackedEncoder:
         heads: the attention heads of each layer.
         head: the head.
     """
+
+    grouping = Grouping.PACKED
 
     def __init__(self, embeddings: Embeddings, layers: list[Layer], heads: int, head: Head) -> None:
         self._embeddings = embeddings

@@ -10,7 +10,9 @@ import transformers
 from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
+from runinference_metrics.classifier.devices import DTYPES, INT8
 from runinference_metrics.classifier.families import Shapes, family_of
+from runinference_metrics.classifier.neighbours import Unusable, settle
 from runinference_metrics.classifier.network import Network
 from runinference_metrics.classifier.padded_model import PaddedModel
 from runinference_metrics.classifier.tokens import Tokenizer
@@ -20,34 +22,33 @@ from runinference_metrics.models.folder import SINGLE_FILE, ModelFolder
 
 
 def load_config(folder: ModelFolder) -> Any:
-    """The model's configuration, as transformers reads it; raises UserError when it cannot."""
+    """The model's configuration, as transformers reads it, with the labels of `folder`.
+
+    Raises:
+        UserError: it cannot be read, or is of an architecture that classifies no texts.
+    """
     # From here on quiet: its bar for every load would be drawn over the run's own progress, and its
     # report of what does not fit is a table of many lines.
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
     try:
-        return AutoConfig.from_pretrained(
+        config = AutoConfig.from_pretrained(
             folder.path, local_files_only=True, trust_remote_code=False
         )
     except Exception as error:
         raise _unloadable(folder, error) from error
-
-
-def label_names(config: Any, folder: ModelFolder) -> tuple[str, ...]:
-    """The labels of the model, in their order; raises UserError when two are the same."""
-    names = tuple(config.id2label[index] for index in range(config.num_labels))
-    if len(set(names)) < len(names):
-        raise UserError("model", "distinct labels", f"{folder.path!r} with {names}")
-    return names
+    # Also where transformers would refuse theirs, or count them wrongly.
+    config.id2label = dict(enumerate(folder.head.label_names))
+    config.label2id = {name: number for number, name in config.id2label.items()}
+    return config
 
 
 def load_network(
     folder: ModelFolder,
     config: Any,
     tokenizer: Tokenizer,
-    dtype: torch.dtype,
+    precision: str,
     device: str,
-    int8: bool,
 ) -> Network:
     """Loads the model, in the fastest form that there is for it.
 
@@ -59,13 +60,14 @@ def load_network(
         folder: the model's folder.
         config: its configuration, of transformers.
         tokenizer: its tokenizer, which knows how to pad.
-        dtype: the type to compute in.
+        precision: what to compute in.
         device: torch's name of the device.
-        int8: quantise the linear layers.
 
     Raises:
         UserError: a weight is missing, surplus or of another size.
+        Exception: whatever the model raises when it cannot compute in this precision.
     """
+    dtype, int8 = DTYPES[precision], precision == INT8
     family = family_of(config)
     file = Path(folder.path) / SINGLE_FILE
     if family and file.is_file() and family.is_all_of(config, weights.shapes(file)):
@@ -73,18 +75,39 @@ def load_network(
             return family.encoder(
                 config, lambda name: stored.get_tensor(name).to(device, dtype), int8
             )
-    model = _load_model(folder, dtype).to(device).eval()
+    model = _load_model(folder, config, dtype).to(device).eval()
     tensors = model.state_dict()
     if family and _has(tensors, family.shapes(model.config)):
         return family.encoder(model.config, tensors.__getitem__, int8)
-    return PaddedModel(model, tokenizer, int8)
+    padded = PaddedModel(model, tokenizer)
+    with torch.inference_mode():
+        try:
+            # Before it is quantised: with 8 bits any neighbour changes the rounding.
+            settle(padded, tokenizer, dtype)
+        except Unusable as error:
+            takes = "a model whose answers depend on the text alone"
+            raise UserError("model", takes, f"{folder.path!r}: {error}{_step(config)}") from error
+        if int8:
+            padded.quantise()
+            padded(tokenizer(["It computes in 8 bits too."]).tokens)
+    return padded
+
+
+def _step(config: Any) -> str:
+    """What to do about a model that cannot be used, where something can be done."""
+    steps = {
+        # Its hashing draws random numbers anew for each forward pass.
+        "reformer": " (set hash_seed in its config.json to a whole number)",
+        "mra": " (its attention needs a CUDA kernel that is not here)",
+    }
+    return steps.get(config.model_type, "")
 
 
 def _has(tensors: Mapping[str, torch.Tensor], shapes: Shapes) -> bool:
     return all(name in tensors and tensors[name].shape == shape for name, shape in shapes.items())
 
 
-def _load_model(folder: ModelFolder, dtype: torch.dtype) -> Any:
+def _load_model(folder: ModelFolder, config: Any, dtype: torch.dtype) -> Any:
     """transformers' own model; raises UserError unless each tensor is there, and fits."""
     # The architectures come with it, and with them much else: not before one is needed.
     from transformers import AutoModelForSequenceClassification
@@ -92,6 +115,7 @@ def _load_model(folder: ModelFolder, dtype: torch.dtype) -> Any:
     try:
         model, found = AutoModelForSequenceClassification.from_pretrained(
             folder.path,
+            config=config,
             dtype=dtype,
             local_files_only=True,
             trust_remote_code=False,
@@ -123,8 +147,8 @@ def _load_model(folder: ModelFolder, dtype: torch.dtype) -> Any:
     return model
 
 
-def load_tokenizer(folder: ModelFolder, vocabulary: int) -> Any:
-    """Loads the tokenizer; raises UserError when it is none for a model of so many embeddings."""
+def load_tokenizer(folder: ModelFolder) -> Any:
+    """Loads the tokenizer; raises UserError when transformers has none that is fast."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder.path, local_files_only=True, trust_remote_code=False
@@ -133,15 +157,10 @@ def load_tokenizer(folder: ModelFolder, vocabulary: int) -> Any:
         takes = "a model with a tokenizer that transformers can load"
         got = f"{folder.path!r}: {type(error).__name__}: {first_line(error)}"
         raise UserError("model", takes, got) from error
-    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
-        takes = "a model with a fast tokenizer and a padding token"
-        raise UserError("model", takes, f"{folder.path!r}, whose tokenizer is not so")
-    if len(tokenizer) > vocabulary:
-        raise UserError(
-            "model",
-            "a tokenizer that fits the model",
-            f"{folder.path!r}: {len(tokenizer)} tokens for {vocabulary} embeddings",
-        )
+    if not tokenizer.is_fast:
+        takes = "a model with a fast tokenizer, one of the tokenizers library"
+        got = f"{folder.path!r}, whose {type(tokenizer).__name__} is written in Python"
+        raise UserError("model", takes, got)
     return tokenizer
 
 

@@ -1,16 +1,38 @@
 """What a loaded model is to the classifier, whatever its form."""
 
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from runinference_metrics.classifier.tokens import Tokens
 
 
+class Grouping(StrEnum):
+    """Which texts share a forward pass, and what fills the shorter ones."""
+
+    PACKED = "packed"
+    """Any, one behind the other: no padding."""
+
+    PADDED_RIGHT = "padded_right"
+    PADDED_LEFT = "padded_left"
+
+    EQUAL_LENGTHS = "equal_lengths"
+    """Only those of one length: no padding."""
+
+    ALONE = "alone"
+    """None: one text at a time."""
+
+
+@runtime_checkable
 class Network(Protocol):
     """A model that takes tokens."""
 
-    num_bytes: int
+    grouping: Grouping
+
+    @property
+    def num_bytes(self) -> int:
+        """What the weights occupy."""
 
     def padding(self, tokens: Tokens) -> int:
         """Padding tokens that it computes for these texts."""

@@ -1,5 +1,6 @@
-"""Any sequence classifier of transformers as it is, on texts padded to the longest."""
+"""Any sequence classifier of transformers as it is, on texts that are padded where that is safe."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,16 @@ import torch
 
 from runinference_metrics.classifier.attention import to_device
 from runinference_metrics.classifier.linears import Linear, linear
+from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+
+# These refuse texts together that hold different numbers of ends of sentence.
+_POOLED_AT_EOS = frozenset({
+    "bart", "bigbird_pegasus", "mbart", "mt5", "mvp", "plbart", "t5", "umt5",
+})  # fmt: skip
+_SPARSE = "block_sparse"
+# What no token is: a model that looks for the last token that is no padding takes the last one.
+_NO_TOKEN = -1
 
 
 class PaddedModel:
@@ -15,19 +25,45 @@ class PaddedModel:
 
     Args:
         model: the model, on its device and in its type.
-        tokenizer: says how to pad.
-        int8: quantise its linear layers, in place.
+        tokenizer: says which inputs a model gets, and how to pad.
     """
 
-    def __init__(self, model: Any, tokenizer: Tokenizer, int8: bool = False) -> None:
+    def __init__(self, model: Any, tokenizer: Tokenizer) -> None:
         self._model = model
-        self._pad_id = tokenizer.pad_id
-        self._pad_left = tokenizer.pad_left
-        quantised = _quantise(model) if int8 else 0
-        tensors = [*model.parameters(), *model.buffers()]
-        storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
-        self.num_bytes = sum(storages.values()) + quantised
+        taken = inspect.signature(model.forward).parameters
+        self._wants_mask = "attention_mask" in taken
+        self._wants_type_ids = "token_type_ids" in taken
+        # As in transformers' pipeline: nothing is generated, so nothing is kept for later.
+        self._options = {"use_cache": False} if "use_cache" in taken else {}
+        self._pad_id = _padding_token(model.config, tokenizer)
+        self._eos_id = model.config.eos_token_id if _pools_at_eos(model.config) else None
+        self._switching = _switching_attention(model)
+        self._attention_type = getattr(self._switching, "attention_type", None)
+        self.grouping = Grouping.PADDED_LEFT if tokenizer.pad_left else Grouping.PADDED_RIGHT
+        self._quantised_bytes = 0
         self._device = next(model.parameters()).device
+
+    @property
+    def may_pad(self) -> bool:
+        """Whether padding may be tried: not where a text's length decides how it is attended to."""
+        return self._attention_type != _SPARSE
+
+    @property
+    def num_bytes(self) -> int:
+        """What the weights occupy."""
+        tensors = [*self._model.parameters(), *self._model.buffers()]
+        storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
+        return sum(storages.values()) + self._quantised_bytes
+
+    def quantise(self) -> None:
+        """Quantises the linear layers, in place."""
+        self._quantised_bytes = _quantise(self._model)
+
+    def ignore_padding_token(self) -> None:
+        """For texts of one length, where the model refuses several without a padding token."""
+        for config in (self._model.config, self._model.config.get_text_config()):
+            if config.pad_token_id is None:
+                config.pad_token_id = _NO_TOKEN
 
     def padding(self, tokens: Tokens) -> int:
         """Padding tokens that the layers compute besides."""
@@ -35,14 +71,49 @@ class PaddedModel:
 
     def __call__(self, tokens: Tokens) -> torch.Tensor:
         """Logits, float32 of shape [texts, labels], on the device."""
+        if self._eos_id is None:
+            return self._forward(tokens)
+        ends = np.add.reduceat(tokens.ids == self._eos_id, tokens.starts, dtype=np.int64)
+        groups = [np.flatnonzero(ends == number) for number in np.unique(ends)]
+        if len(groups) == 1:
+            return self._forward(tokens)
+        logits = torch.cat([self._forward(tokens.chosen(group)) for group in groups])
+        return logits[to_device(np.argsort(np.concatenate(groups)), logits.device)]
+
+    def _forward(self, tokens: Tokens) -> torch.Tensor:
+        if self._switching is not None:
+            self._switching.set_attention_type(self._attention_type)
         mask = np.arange(tokens.longest)[None, :] < tokens.lengths[:, None]
-        mask = mask[:, ::-1] if self._pad_left else mask
-        inputs = {"input_ids": _filled(mask, tokens.ids, self._pad_id),
-                  "attention_mask": mask.astype(np.int64)}  # fmt: skip
-        if tokens.type_ids is not None:
+        mask = mask[:, ::-1] if self.grouping == Grouping.PADDED_LEFT else mask
+        inputs = {"input_ids": _filled(mask, tokens.ids, self._pad_id)}
+        if self._wants_mask:
+            inputs["attention_mask"] = mask.astype(np.int64)
+        if self._wants_type_ids and tokens.type_ids is not None:
             inputs["token_type_ids"] = _filled(mask, tokens.type_ids, 0)
         on_device = {name: to_device(array, self._device) for name, array in inputs.items()}
-        return self._model(**on_device).logits.float()
+        return self._model(**on_device, **self._options).logits.float()
+
+
+def _pools_at_eos(config: Any) -> bool:
+    """Whether a text's answer is taken from its last end of sentence, whose number must be one."""
+    return config.model_type in _POOLED_AT_EOS and isinstance(config.eos_token_id, int)
+
+
+def _switching_attention(model: Any) -> Any:
+    """The part of BigBird that attends sparsely to long texts until it has seen a short one.
+
+    Then it stays with full attention, and answers long texts otherwise: it is reset each time.
+    """
+    return next((part for part in model.modules() if hasattr(part, "set_attention_type")), None)
+
+
+def _padding_token(config: Any, tokenizer: Tokenizer) -> int:
+    """The model's own padding token before the tokenizer's; any, where neither has one."""
+    own = config.get_text_config().pad_token_id
+    for token in (own, tokenizer.pad_id):
+        if token is not None and token >= 0:
+            return int(token)
+    return 0
 
 
 def _filled(mask: np.ndarray, values: np.ndarray, fill: int) -> np.ndarray:
@@ -52,9 +123,13 @@ def _filled(mask: np.ndarray, values: np.ndarray, fill: int) -> np.ndarray:
 
 
 class _QuantisedLinear(torch.nn.Module):
-    def __init__(self, replacement: Linear) -> None:
+    def __init__(self, replacement: Linear, original: torch.nn.Linear) -> None:
         super().__init__()
         self._replacement = replacement
+        self.in_features, self.out_features = original.in_features, original.out_features
+        # Some architectures ask for its type; without values it occupies nothing. Those that want
+        # the values, or the bias, fail: 8 bits are not for them.
+        self.weight = torch.empty(0, dtype=original.weight.dtype)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self._replacement(x)
@@ -68,6 +143,6 @@ def _quantise(model: torch.nn.Module) -> int:
             # Only the class itself: a subclass computes something else.
             if type(child) is torch.nn.Linear:
                 replacement = linear(child.weight, child.bias, int8=True)
-                setattr(parent, name, _QuantisedLinear(replacement))
+                setattr(parent, name, _QuantisedLinear(replacement, child))
                 total += replacement.num_bytes
     return total

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from runinference_metrics.recovery.blame import tokenizing
+from runinference_metrics.recovery.blame import TextFault, tokenizing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,12 @@ class Tokens:
         types = None if self.type_ids is None else self.type_ids[here]
         return Tokens(self.ids[here], self.lengths[first:last], types)
 
+    def chosen(self, which: np.ndarray) -> "Tokens":
+        """The texts at the places `which`, int64 of shape [texts], in ascending order."""
+        kept = np.repeat(np.isin(np.arange(len(self)), which), self.lengths)
+        types = None if self.type_ids is None else self.type_ids[kept]
+        return Tokens(self.ids[kept], self.lengths[which], types)
+
 
 @dataclass(frozen=True, slots=True)
 class TokenizedTexts:
@@ -71,10 +77,11 @@ class Tokenizer:
     Args:
         tokenizer: transformers' own.
         max_length: longer texts are cut to so many tokens.
+        vocabulary: how many tokens the model has embeddings for.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int) -> None:
-        self.pad_id: int = tokenizer.pad_token_id
+    def __init__(self, tokenizer: Any, max_length: int, vocabulary: int) -> None:
+        self.pad_id: int | None = tokenizer.pad_token_id
         self.pad_left: bool = tokenizer.padding_side == "left"
         self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
         self._max_length = max_length
@@ -82,6 +89,8 @@ class Tokenizer:
         # Set once: changing it between calls is not safe with several threads.
         self._encoder.enable_truncation(max_length, direction=tokenizer.truncation_side)
         self._encoder.no_padding()
+        # Tokens may have been added that no training has seen.
+        self._vocabulary = vocabulary if len(tokenizer) > vocabulary else None
 
     def __call__(self, texts: Sequence[str]) -> TokenizedTexts:
         """Tokenises texts.
@@ -93,6 +102,13 @@ class Tokenizer:
             encodings = self._encoder.encode_batch(list(texts))
         ids = [encoding.ids for encoding in encodings]
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        if not lengths.all():
+            raise TextFault("no_tokens", "tokenize", "the tokenizer makes no token of it")
+        if self._vocabulary is not None:
+            largest = max(map(max, ids))
+            if largest >= self._vocabulary:
+                detail = f"token {largest}, and the model has {self._vocabulary} embeddings"
+                raise TextFault("unknown_token", "tokenize", detail)
         truncated = sum(
             1 for index in np.flatnonzero(lengths >= self._max_length)
             if encodings[index].overflowing

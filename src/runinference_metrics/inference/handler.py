@@ -197,8 +197,16 @@ def _progress(folder: str) -> ProgressCount:
     return _PROGRESS.setdefault(folder, ProgressCount(folder))
 
 
-def spec_of(settings: Settings, threads: int | None) -> ClassifierSpec:
-    """The classifier that the parameters ask for, with so many threads a process."""
+def spec_of(
+    settings: Settings, threads: int | None, label_names: tuple[str, ...] | None = None
+) -> ClassifierSpec:
+    """The classifier that the parameters ask for.
+
+    Args:
+        settings: the parameters.
+        threads: the threads of a process; None for torch's own choice.
+        label_names: the user's own names of the labels.
+    """
     return ClassifierSpec(
         settings.model,
         settings.device,
@@ -206,4 +214,5 @@ def spec_of(settings: Settings, threads: int | None) -> ClassifierSpec:
         settings.max_batch_tokens,
         settings.max_length,
         threads,
+        label_names,
     )

@@ -3,14 +3,15 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from runinference_metrics.errors import UserError
-from runinference_metrics.models import tokenizer_files, weights
+from runinference_metrics.models import limits, tokenizer_files, weights
+from runinference_metrics.models.heads import Head
 
 SINGLE_FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -27,12 +28,6 @@ CONFIG_FILES = (
 # What tools/bundle_model.py recorded of the files, when the folder was made.
 DIGESTS = "digests.json"
 _TAKES = "a folder with a sequence-classification model"
-# transformers writes this number, or a larger one, where a tokenizer states no limit.
-_NO_LIMIT = 1_000_000
-# For models with relative positions and a tokenizer that states nothing: BERT's usual limit.
-_FALLBACK_MAX_LENGTH = 512
-# These count positions from behind the padding index, so that many fewer are usable.
-_OFFSET_POSITION_MODELS = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet")
 
 
 @dataclass(frozen=True)
@@ -41,19 +36,26 @@ class ModelFolder:
 
     Args:
         path: the folder.
-        architecture: its class in transformers.
-        multi_label: whether labels are independent (sigmoid) rather than exclusive (softmax).
-        max_length: the most tokens that the model takes, special ones included.
+        architecture: its class in transformers; None where it does not say, and its type decides.
+        head: what it answers.
+        positions: the most tokens that the model can compute, special ones included; None for any
+            number, or where only transformers knows it.
+        stated_max_length: the most tokens that its tokenizer states, if any.
     """
 
     path: str
-    architecture: str
-    multi_label: bool
-    max_length: int
+    architecture: str | None
+    head: Head
+    positions: int | None
+    stated_max_length: int | None
 
     @classmethod
-    def read(cls, path: str) -> "ModelFolder":
+    def read(cls, path: str, label_names: Sequence[str] | None = None) -> "ModelFolder":
         """Reads and checks `path`.
+
+        Args:
+            path: the folder.
+            label_names: the user's own names of the labels.
 
         Raises:
             UserError: it is no folder with a sequence classifier; says what is missing, damaged,
@@ -68,25 +70,33 @@ class ModelFolder:
             for name in ("config.json", "tokenizer_config.json")
             if name in names
         }
-        found = cls.of(path, names, contents)
+        found = cls.of(path, names, contents, label_names)
         config = _json_object(path, "config.json", contents)
         tensors = {file.name: weights.shapes(file) for file in weight_files(folder)}
         if INDEX in names and SINGLE_FILE not in names:
             weights.check_index(
                 folder / INDEX, {name: set(shapes) for name, shapes in tensors.items()}
             )
-        weights.check_fit(path, config, {k: v for one in tensors.values() for k, v in one.items()})
-        tokenizer_files.check(folder, config, _json_object(path, "tokenizer_config.json", contents))
+        shapes = {name: shape for one in tensors.values() for name, shape in one.items()}
+        weights.check_fit(path, config, len(found.head.label_names), shapes)
+        tokenizer_files.check(folder, config)
         return found
 
     @classmethod
-    def of(cls, path: str, names: Set[str], contents: dict[str, bytes]) -> "ModelFolder":
+    def of(
+        cls,
+        path: str,
+        names: Set[str],
+        contents: dict[str, bytes],
+        label_names: Sequence[str] | None = None,
+    ) -> "ModelFolder":
         """Checks a folder by the names of its files and its configuration.
 
         Args:
             path: the folder, also one that is not on this machine.
             names: its files.
             contents: its config.json, and its tokenizer_config.json if there is one.
+            label_names: the user's own names of the labels.
 
         Raises:
             UserError: it is no folder with a sequence classifier; says what is missing.
@@ -97,28 +107,37 @@ class ModelFolder:
         if not any(is_weight_file(name) for name in names):
             raise UserError("model", _TAKES, f"{path!r}, which has no safetensors weights")
         config = _json_object(path, "config.json", contents)
-        architecture = (config.get("architectures") or ["none at all"])[0]
-        if not str(architecture).endswith("ForSequenceClassification"):
+        architecture = _architecture(config)
+        if architecture and not architecture.endswith("ForSequenceClassification"):
             raise UserError("model", _TAKES, f"{path!r}, whose architecture is {architecture}")
-        if config.get("problem_type") == "regression":
-            raise UserError("model", _TAKES, f"{path!r}, which is a regression model")
         return cls(
             path,
             architecture,
-            # One output and no more is a yes-or-no model, as in transformers' own pipeline.
-            config.get("problem_type") == "multi_label_classification"
-            or len(config.get("id2label") or "12") == 1,
-            _max_length(config, _json_object(path, "tokenizer_config.json", contents)),
+            Head.of(path, config, label_names),
+            limits.positions(config),
+            limits.stated_by_tokenizer(_json_object(path, "tokenizer_config.json", contents)),
         )
 
-    def check_max_length(self, max_length: int | None) -> int:
-        """The limit that takes effect; raises UserError when it is beyond the model's own."""
-        if max_length is None:
-            return self.max_length
-        if max_length > self.max_length:
-            takes = f"auto or a whole number from 3 to {self.max_length}, the limit of this model"
-            raise UserError("max_length", takes, str(max_length))
-        return max_length
+    def with_config(self, config: Mapping[str, Any]) -> "ModelFolder":
+        """The same by a configuration that transformers has completed."""
+        return replace(self, positions=limits.positions(config))
+
+    def max_length(self, asked: int | None = None) -> int:
+        """The most tokens of a text, special ones included.
+
+        Args:
+            asked: what the user wants; None for what model and tokenizer state.
+
+        Raises:
+            UserError: the model cannot compute so many.
+        """
+        if asked is None:
+            stated = [one for one in (self.positions, self.stated_max_length) if one is not None]
+            return min(stated, default=limits.UNLIMITED_MAX_LENGTH)
+        if self.positions is not None and asked > self.positions:
+            takes = f"auto or a whole number from 3 to {self.positions}, the limit of this model"
+            raise UserError("max_length", takes, str(asked))
+        return asked
 
     def check_digests(self) -> dict[str, str]:
         """Compares the files with the digests in the folder, if it has any (an image's has).
@@ -184,14 +203,6 @@ def _json_object(path: str, name: str, contents: dict[str, bytes]) -> dict[str, 
     return value
 
 
-def _max_length(config: dict[str, Any], tokenizer_config: dict[str, Any]) -> int:
-    limits = []
-    stated = tokenizer_config.get("model_max_length")
-    if isinstance(stated, (int, float)) and stated < _NO_LIMIT:
-        limits.append(int(stated))
-    positions = config.get("max_position_embeddings")
-    if isinstance(positions, int) and positions > 0:
-        if config.get("model_type") in _OFFSET_POSITION_MODELS:
-            positions -= (config.get("pad_token_id") or 0) + 1
-        limits.append(positions)
-    return min(limits, default=_FALLBACK_MAX_LENGTH)
+def _architecture(config: Mapping[str, Any]) -> str | None:
+    stated = config.get("architectures")
+    return str(stated[0]) if isinstance(stated, list) and stated else None

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -81,14 +81,14 @@ class RemoteModel:
             raise UserError("model", _TAKES, f"{path!r}, in which nothing of a model is found")
         return cls(path, tuple(sorted(files, key=lambda file: file.name)))
 
-    def check(self) -> ModelFolder:
+    def check(self, label_names: Sequence[str] | None = None) -> ModelFolder:
         """Reads the configuration alone; raises UserError when it is no sequence classifier."""
         contents = {
             file.name: self._content(file)
             for file in self.files
             if file.name in ("config.json", "tokenizer_config.json")
         }
-        return ModelFolder.of(self.path, {file.name for file in self.files}, contents)
+        return ModelFolder.of(self.path, {file.name for file in self.files}, contents, label_names)
 
     def _content(self, file: RemoteFile) -> bytes:
         try:

@@ -112,10 +112,18 @@ def check_index(index: Path, found: Mapping[str, set[str]]) -> None:
             raise _wrong(index, f"an index of {name} in {shard}, in which it is missing")
 
 
-def check_fit(path: str, config: Mapping[str, Any], tensors: Mapping[str, tuple[int, ...]]) -> None:
+def check_fit(
+    path: str, config: Mapping[str, Any], labels: int, tensors: Mapping[str, tuple[int, ...]]
+) -> None:
     """Checks weights against the model's configuration, as far as names and sizes tell.
 
     Loading compares every tensor; this finds the wrong file before anything is started.
+
+    Args:
+        path: the model's folder.
+        config: its config.json.
+        labels: how many labels it has.
+        tensors: the shape of each of its weights.
 
     Raises:
         UserError: they are another model's.
@@ -130,9 +138,8 @@ def check_fit(path: str, config: Mapping[str, Any], tensors: Mapping[str, tuple[
     vocabulary = config.get("vocab_size")
     if isinstance(vocabulary, int) and vocabulary not in rows:
         raise _unfit(path, f"no weights for the {vocabulary} tokens of config.json (vocab_size)")
-    labels = len(config.get("id2label") or "12")
     if labels not in rows:
-        got = f"no head with weights for the {labels} labels of config.json (id2label)"
+        got = f"no head with weights for {labels} labels (config.json's id2label, or --label_names)"
         raise _unfit(path, got)
 
 

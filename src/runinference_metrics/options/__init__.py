@@ -8,6 +8,7 @@ __all__ = [
     "addresses",
     "beam_flags",
     "command_line",
+    "label_names",
     "metadata",
     "parameters",
     "settings",

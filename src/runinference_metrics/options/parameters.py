@@ -4,7 +4,7 @@ The command line, its help and its checks, and metadata.json come from `PARAMETE
 as strings, as the Flex Template launcher sends them.
 """
 
-from runinference_metrics.options import choices, form, values
+from runinference_metrics.options import choices, form, label_names, values
 from runinference_metrics.options.accelerators import TAKES
 from runinference_metrics.options.parameter import Parameter
 from runinference_metrics.options.values import AUTO
@@ -101,6 +101,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         values.BUNDLED,
         "bundled, or a folder with config.json, model.safetensors and tokenizer.json",
         values.model,
+        "TEXT",
+        form.MODEL,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "label_names",
+        "Label names",
+        "Names for the model's labels, in the order of its outputs, such as 0=neg,1=pos; or a "
+        "file with them. Leave it empty to take the model's own.",
+        "",
+        label_names.TAKES,
+        label_names.value,
         "TEXT",
         form.MODEL,
         regex=form.FIELD,

@@ -19,6 +19,7 @@ class Settings:
     output: str
     device: str
     model: str
+    label_names: str
     min_batch_size: int
     max_batch_size: int
     max_batch_tokens: int | None

@@ -1,5 +1,6 @@
 """Cutting texts into batches: pure functions."""
 
+import bisect
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -22,7 +23,7 @@ class Batch(Protocol):
         ...
 
 
-def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
+def micro_batches(lengths: Sequence[int], max_tokens: int, mixed: bool = True) -> list[list[int]]:
     """Cuts texts into micro-batches under a token budget.
 
     The texts are ordered by length, longest first, so that neighbours pad little and a device
@@ -32,6 +33,7 @@ def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
     Args:
         lengths: tokens of each text.
         max_tokens: the budget of one forward pass, padding included.
+        mixed: whether texts of different lengths may share one.
 
     Returns:
         The indices of the texts, a list for each micro-batch; every index once.
@@ -40,9 +42,12 @@ def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
     cut = []
     start = 0
     while start < len(order):
-        size = max(1, max_tokens // max(1, lengths[order[start]]))
-        cut.append(order[start : start + size])
-        start += size
+        longest = lengths[order[start]]
+        end = min(len(order), start + max(1, max_tokens // max(1, longest)))
+        if not mixed:
+            end = bisect.bisect(order, -longest, start, end, key=lambda index: -lengths[index])
+        cut.append(order[start:end])
+        start = end
     return cut
 
 

@@ -57,10 +57,16 @@ NO_WORK = BatchStats(0, 0, 0, 0, 0, 0, 0, 0, {})
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """What the environment and the model decided; recorded in metrics.json."""
+    """What the environment and the model decided; recorded in metrics.json.
+
+    `grouping` says which texts share a forward pass, `fallback` why `precision` is not the usual
+    one (empty where it is).
+    """
 
     device_name: str
     precision: str
+    grouping: str
+    fallback: str
     max_batch_tokens: int
     max_length: int
     threads: int

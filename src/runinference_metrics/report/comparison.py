@@ -169,7 +169,7 @@ def _warnings(documents: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _effective(run: dict[str, Any], name: str) -> str:
-    return ", ".join(sorted({str(one[name]) for one in run["effective"]}))
+    return ", ".join(sorted({str(one.get(name, "")) for one in run["effective"]}))
 
 
 def _differences(documents: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]:

@@ -23,6 +23,7 @@ class CheckedRun:
         patterns: the input patterns, each of which matches files.
         prices: what resources cost, if the user said so.
         beam_options: the flags that are Beam's.
+        label_names: the user's own names of the model's labels.
         accelerator: the GPU that the inference step alone is to have, as a resource hint.
     """
 
@@ -30,6 +31,7 @@ class CheckedRun:
     patterns: list[str]
     prices: Prices | None
     beam_options: PipelineOptions
+    label_names: tuple[str, ...] | None = None
     accelerator: str | None = None
 
     def handler(
@@ -42,7 +44,11 @@ class CheckedRun:
             ends_with_device: whether a process that lost its GPU ends, to be started again.
         """
         return ClassifierHandler(
-            spec_of(self.settings, workers.threads_per_process(self.beam_options)),
+            spec_of(
+                self.settings,
+                workers.threads_per_process(self.beam_options),
+                self.label_names,
+            ),
             progress_folder,
             timeout_secs=self.settings.inference_timeout_secs or None,
             ends_with_device=ends_with_device,

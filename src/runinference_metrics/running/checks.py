@@ -172,11 +172,19 @@ def remove(old: Sequence[str]) -> None:
         ) from error
 
 
-def check_model(settings: Settings) -> None:
-    """Raises UserError when the model is no sequence classifier, or too short for max_length."""
+def check_model(settings: Settings, label_names: tuple[str, ...] | None) -> None:
+    """Raises UserError when the model is no sequence classifier, or none for other parameters.
+
+    Args:
+        settings: the parameters.
+        label_names: the user's own names of the labels.
+    """
     path = settings.model
-    folder = RemoteModel.find(path).check() if is_remote(path) else ModelFolder.read(path)
-    folder.check_max_length(settings.max_length)
+    if is_remote(path):
+        folder = RemoteModel.find(path).check(label_names)
+    else:
+        folder = ModelFolder.read(path, label_names)
+    folder.max_length(settings.max_length)
 
 
 def check_workers_gpu(settings: Settings, options: PipelineOptions) -> None:

@@ -6,7 +6,7 @@ from runinference_metrics.classifier.devices import check_device
 from runinference_metrics.dataflow import workers
 from runinference_metrics.errors import UserError
 from runinference_metrics.metrics.prices import Prices
-from runinference_metrics.options import beam_flags
+from runinference_metrics.options import beam_flags, label_names
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.running import checks, elsewhere, here, logs
 from runinference_metrics.running.checked import CheckedRun
@@ -35,7 +35,8 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         hint = workers.configure(settings, beam_options)
     patterns = checks.input_patterns(settings.input, settings.output)
     old = checks.check_output(settings)
-    checks.check_model(settings)
+    names = _label_names(settings)
+    checks.check_model(settings, names)
     prices = _prices(settings)
     if local:
         # Elsewhere the GPU is the workers', not the launcher's.
@@ -44,7 +45,16 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         checks.check_workers_gpu(settings, beam_options)
     make_folder(settings.output)
     checks.remove(old)
-    run_checked(CheckedRun(settings, patterns, prices, beam_options, hint))
+    run_checked(CheckedRun(settings, patterns, prices, beam_options, names, hint))
+
+
+def _label_names(settings: Settings) -> tuple[str, ...] | None:
+    given = settings.label_names
+    if not given:
+        return None
+    return label_names.inline(given) or label_names.of_file(
+        documents.content(given, "label_names"), given
+    )
 
 
 def _prices(settings: Settings) -> Prices | None:
