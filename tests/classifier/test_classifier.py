@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import pipeline
+from transformers import AutoTokenizer, pipeline
 
 from conftest import DEMO_MODEL, make_model
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.errors import UserError
+from runinference_metrics.recovery.isolation import isolate
 
 
 def reference(model: Path, texts: list[str], **options: Any) -> list[dict[str, float]]:
@@ -199,3 +200,46 @@ def test_texts_in_several_steps_are_the_same_texts(distilbert: Path, sentences: 
         assert getattr(steps.stats, name) == getattr(whole.stats, name)
     assert steps.stats.micro_batches >= 5
     assert steps.stats.forward_micro_secs > 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "changes"),
+    [
+        (("TOXIC",), {}),
+        # Nothing is said of the labels: transformers has two of them, unless it is told.
+        (("TOXIC",), {"id2label": None, "label2id": None, "num_labels": 1}),
+        (("STARS",), {"problem_type": "regression"}),
+        (("JOY", "FEAR"), {"problem_type": "regression"}),
+        (("JOY", "FEAR"), {"id2label": None, "label2id": None, "architectures": None}),
+        (("JOY", "FEAR"), {"problem_type": "single_label_classification"}),
+    ],
+)
+def test_a_head_of_any_kind_scores_as_transformers_does(
+    tmp_path: Path, sentences: list[str], labels: tuple[str, ...], changes: dict[str, Any]
+) -> None:
+    model = make_model(tmp_path / "m", "bert", labels=labels)
+    path = model / "config.json"
+    config = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({name: one for name, one in config.items() if one is not None}))
+    check_against_transformers(model, sentences)
+
+
+def test_a_text_without_tokens_is_the_tokenizers_fault(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "m", "distilbert")
+    path = model / "tokenizer.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"post_processor": None}))
+    classifier = ClassifierSpec(str(model)).load()
+    found = isolate(classifier.classify, ["good", "\x00", "bad film"])
+    assert [(one.index, one.reason) for one in found.failed] == [(1, "no_tokens")]
+
+
+def test_a_token_that_was_added_later_spares_the_other_texts(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "m", "distilbert")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.add_tokens(["brandnew"])
+    tokenizer.save_pretrained(model)
+    texts = ["good", "a brandnew film", "bad film"]
+    classifier = ClassifierSpec(str(model), precision="float32").load()
+    found = isolate(classifier.classify, texts)
+    assert [(one.index, one.reason) for one in found.failed] == [(1, "unknown_token")]
+    check_against_transformers(model, [texts[0], texts[2]])

@@ -66,3 +66,18 @@ def test_the_table_shows_faults_where_there_were_any(capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert "Faults that were overcome" in out
     assert "4,711" in out
+
+
+def test_the_table_says_where_a_model_took_the_slower_way(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = make_document(2)
+    print_table(document, "out")
+    assert "a forward pass takes" not in capsys.readouterr().out
+    for one in document["run"]["effective"]:
+        one |= {"grouping": "equal_lengths", "fallback": "in bfloat16 the model fails"}
+    print_table(document, "out")
+    out = capsys.readouterr().out
+    assert "a forward pass takes" in out
+    assert "only texts of one length" in out
+    assert "in bfloat16 the model fails" in out

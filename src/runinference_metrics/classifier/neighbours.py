@@ -64,12 +64,12 @@ def settle(model: PaddedModel, tokenizer: Tokenizer, dtype: torch.dtype) -> None
         if _is_same(model, tokens, alone, dtype):
             return
     model.grouping = Grouping.EQUAL_LENGTHS
-    if _is_same(model, twins, alone[:2], dtype):
-        return
-    model.ignore_padding_token()
-    if _is_same(model, twins, alone[:2], dtype):
-        return
-    model.grouping = Grouping.ALONE
+    if not _is_same(model, twins, alone[:2], dtype):
+        model.ignore_padding_token()
+        if not _is_same(model, twins, alone[:2], dtype):
+            model.grouping = Grouping.ALONE
+    together = "texts of one length" if model.grouping == Grouping.EQUAL_LENGTHS else "no two texts"
+    _LOG.warning("Padding changes this model's answers: %s share a forward pass.", together)
 
 
 def _is_same(

@@ -203,9 +203,25 @@ def cost(document: dict[str, Any]) -> dict[str, str] | None:
 def effective(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """What took effect, several values where the workers differ."""
     return [
-        (name, ", ".join(sorted({str(one[name]) for one in found})))
+        (name, ", ".join(sorted({str(one[name]) for one in found})) or "-")
         for name in (found[0] if found else ())
     ]
+
+
+# What is said of how texts were grouped, where that is slower than usual.
+_GROUPINGS = {
+    "equal_lengths": "only texts of one length: padding changes this model's answers",
+    "alone": "one text at a time: those beside it change this model's answers",
+}
+
+
+def detours(run: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where the model could not be computed in the usual, faster way, and why."""
+    found = run["effective"]
+    groupings = {_GROUPINGS.get(one.get("grouping")) for one in found}
+    fallbacks = {one.get("fallback") for one in found}
+    rows = [("a forward pass takes", one) for one in sorted(filter(None, groupings))]
+    return rows + [("precision", one) for one in sorted(filter(None, fallbacks))]
 
 
 def shown(value: Any) -> str:

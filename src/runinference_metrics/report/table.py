@@ -39,6 +39,7 @@ def print_table(document: dict[str, Any], output: str) -> None:
         ("tokens/s of inference", number(derived["tokens_per_inference_sec"])),
         ("texts/s of the whole run", number(derived["texts_per_wall_sec"])),
         ("padding", f"{percent(tokens['padding_share'])} of all tokens computed"),
+        *sections.detours(run),
         ("run time", f"{duration(run['wall_secs'])} on {devices} {precision}".rstrip()),
         *_cost(document),
     ]))  # fmt: skip
