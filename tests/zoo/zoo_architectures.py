@@ -76,8 +76,8 @@ class Case:
     rounded: Mapping[str, float] = field(default_factory=dict)
 
 
-def _all(kind: Kind, *model_types: str) -> dict[str, Case]:
-    return dict.fromkeys(model_types, Case(kind))
+def _all(kind: Kind, *model_types: str, note: str = "") -> dict[str, Case]:
+    return dict.fromkeys(model_types, Case(kind, note=note))
 
 
 _MIXED = ["linear_attention", "full_attention"]
@@ -91,32 +91,41 @@ _EYE = {"image_size": 28, "patch_size": 14, "num_channels": 3}
 _SPARSE = {"block_size": 4, "num_random_blocks": 1}
 _ABOVE_28 = "Texts of more than 28 tokens take its sparse attention."
 _SMALL_EYE = "It sees too; nothing is shown to it."
+# What the documents say.
+_TEXT_ALONE = "texts alone, without images"
+_NO_PLACES = "texts alone, without places on a page"
+_PYTHON_TOKENIZER = "its usual tokenizer is Python's, without a `tokenizer.json`"
 
 # By model_type; those that are not named are of the usual kind: a decoder with LLaMA's tokenizer.
 CASES: Mapping[str, Case] = {
-    **_all(tokenizers.BERT, "bert", "convbert", "electra", "ernie", "layoutlm", "megatron-bert",
-           "nomic_bert", "roformer"),
+    **_all(tokenizers.BERT, "bert", "convbert", "electra", "ernie", "megatron-bert", "nomic_bert",
+           "roformer"),
     **_all(tokenizers.ALBERT, "albert", "rembert", "deberta-v2", "yoso", "nystromformer"),
     **_all(tokenizers.ROBERTA, "bart", "data2vec-text", "ibert", "longformer", "roberta",
            "roberta-prelayernorm", "mvp", "deberta", "eurobert", "modernbert",
-           "modernbert-decoder", "modernvbert", "ultrabert", "ultravbert"),
+           "modernbert-decoder", "ultrabert"),
+    **_all(tokenizers.ROBERTA, "modernvbert", "ultravbert", note=_TEXT_ALONE),
+    **_all(tokenizers.BERT, "layoutlm", note=_NO_PLACES),
     **_all(tokenizers.XLM_ROBERTA, "camembert", "gte", "xlm-roberta", "xlm-roberta-xl"),
-    **_all(tokenizers.XLM, "xlm", "flaubert", "mpnet"),
+    **_all(tokenizers.XLM, "mpnet"),
+    **_all(tokenizers.XLM, "xlm", "flaubert", note=_PYTHON_TOKENIZER),
     **_all(tokenizers.T5, "mt5", "umt5"),
     **_all(tokenizers.MBART, "mbart", "plbart"),
     **_all(tokenizers.GPT, "bloom", "falcon", "gpt2", "gpt-sw3", "gpt_bigcode", "gpt_neox", "mpt",
            "phi", "stablelm", "starcoder2", "olmo", "olmo2", "gpt_oss"),
-    **_all(tokenizers.OLD_GPT, "ctrl", "openai-gpt"),
+    **_all(tokenizers.OLD_GPT, "openai-gpt"),
+    **_all(tokenizers.OLD_GPT, "ctrl", note=_PYTHON_TOKENIZER),
     **_all(tokenizers.QWEN, "qwen2", "qwen2_moe", "qwen3", "qwen3_moe"),
     **_all(tokenizers.GEMMA, "gemma"),
-    **_all(tokenizers.OPT, "opt", "biogpt"),
+    **_all(tokenizers.OPT, "opt"),
+    **_all(tokenizers.OPT, "biogpt", note=_PYTHON_TOKENIZER),
     **_all(tokenizers.GLM, "glm", "glm4"),
     "axk1": Case(config=_NO_GROUPS, why=_UNGROUPED),
     "axk2": Case(config=_NO_GROUPS | {"index_topk": WINDOW, "index_n_heads": 2},
                  why="Each token looks at few others."),
     "big_bird": Case(tokenizers.ALBERT, _SPARSE, _ABOVE_28, remembers=True),
     "bigbird_pegasus": Case(tokenizers.T5, _SPARSE, _ABOVE_28, remembers=True),
-    "canine": Case(impossible="its tokenizer has no tokenizer.json: it reads code points"),
+    "canine": Case(impossible="it reads code points: no `tokenizer.json`"),
     "cohere_compass_text": Case(
         tokenizers.GEMMA,
         {"layer_types": _WINDOWED,
@@ -130,7 +139,7 @@ CASES: Mapping[str, Case] = {
     "esm": Case(tokenizers.XLM,
                 {"position_embedding_type": "rotary", "token_dropout": True,
                  "mask_token_id": tokenizers.XLM.ids["mask_token_id"]},
-                "As ESM-2 has it."),
+                "As ESM-2 has it.", note=_PYTHON_TOKENIZER),
     "esmc": Case(tokenizers.XLM, _NO_GROUPS, _UNGROUPED),
     "exaone4": Case(config={"layer_types": _WINDOWED}, why=_BOTH),
     "fnet": Case(replace(tokenizers.ALBERT, type_ids=True, mask=False)),
@@ -140,7 +149,7 @@ CASES: Mapping[str, Case] = {
     "gemma2": Case(tokenizers.GEMMA, {"layer_types": _WINDOWED}, _BOTH),
     "gemma3": Case(tokenizers.GEMMA,
                    {"text_config": {"layer_types": _WINDOWED}, "vision_config": _EYE,
-                    "mm_tokens_per_image": 4}, _SMALL_EYE),
+                    "mm_tokens_per_image": 4}, _SMALL_EYE, note=_TEXT_ALONE),
     "gemma3_text": Case(tokenizers.GEMMA, {"layer_types": _WINDOWED}, _BOTH),
     "gpt_neo": Case(tokenizers.GPT, {"attention_types": [[["global", "local"], 1]]}, _BOTH),
     "gptj": Case(tokenizers.GPT, {"rotary_dim": 4}, "Of a head's 8 features."),
@@ -148,18 +157,18 @@ CASES: Mapping[str, Case] = {
     "hunyuan_v1_moe": Case(config=_NO_HEAD_DIM, why=_HEAD_DIM),
     "jamba": Case(config={"attn_layer_period": 2, "attn_layer_offset": 1}, why=_BOTH),
     "jina_embeddings_v3": Case(tokenizers.XLM_ROBERTA),
-    "layoutlmv2": Case(impossible="needs images, and detectron2, which transformers does not have"),
+    "layoutlmv2": Case(impossible="needs images and detectron2"),
     "layoutlmv3": Case(tokenizers.ROBERTA, {"coordinate_size": 6, "shape_size": 4,
                                             "max_2d_position_embeddings": 8, "input_size": 32},
-                       "Four coordinates and two sizes make the width."),
+                       "Four coordinates and two sizes make the width.", note=_NO_PLACES),
     "lilt": Case(tokenizers.ROBERTA, {"hidden_size": 48, "max_2d_position_embeddings": 8},
-                 "Six coordinates share the width."),
+                 "Six coordinates share the width.", note=_NO_PLACES),
     "luke": Case(tokenizers.ROBERTA, {"entity_vocab_size": 8, "entity_emb_size": 8},
-                 "Half a million entities."),
+                 "Half a million entities.", note="texts alone, without entities"),
     "markuplm": Case(tokenizers.ROBERTA,
                      {"max_xpath_tag_unit_embeddings": 8, "max_xpath_subs_unit_embeddings": 8,
                       "tag_pad_id": 6, "subs_pad_id": 7, "max_depth": 2},
-                     "Large tables of the places in a page."),
+                     "Large tables of the places in a page.", note=_NO_PLACES),
     "minicpm3": Case(config=_NO_GROUPS, why=_UNGROUPED),
     "minimax": Case(config={"layer_types": _MIXED, "block_size": WINDOW, **_NO_HEAD_DIM}, why=_BOTH),
     "ministral": Case(config={"layer_types": _WINDOWED, **_NO_HEAD_DIM}, why=_HEAD_DIM),
@@ -173,9 +182,9 @@ CASES: Mapping[str, Case] = {
     "mra": Case(tokenizers.ROBERTA, refused="its attention is zero without a kernel of the hub's"),
     "nemotron": Case(config=_NO_GROUPS, why="Its default is None, with which it cannot be made."),
     "olmo3": Case(tokenizers.GPT, {"layer_types": _WINDOWED}, _BOTH),
-    "perceiver": Case(impossible="its tokenizer has no tokenizer.json: it reads bytes"),
+    "perceiver": Case(impossible="it reads bytes: no `tokenizer.json`"),
     "qwen3_5": Case(tokenizers.QWEN, {"text_config": {"layer_types": _MIXED},
-                                      "vision_config": _EYE}, _SMALL_EYE),
+                                      "vision_config": _EYE}, _SMALL_EYE, note=_TEXT_ALONE),
     "qwen3_5_text": Case(tokenizers.QWEN, {"layer_types": _MIXED}, _BOTH),
     "qwen3_next": Case(tokenizers.QWEN, {"layer_types": _MIXED}, _BOTH),
     "reformer": Case(
@@ -183,10 +192,10 @@ CASES: Mapping[str, Case] = {
         {"attn_layers": ["local", "lsh"], "axial_pos_embds_dim": [8, 24],
          "axial_pos_shape": [8, POSITIONS // 8], "hash_seed": 0, "num_buckets": 4,
          "local_attn_chunk_length": WINDOW, "lsh_attn_chunk_length": WINDOW},
-        "Without a seed its hashes are random, and with them its answers."),
+        "Without a seed its hashes are random, and with them its answers.", note="needs `hash_seed` in `config.json`"),
     "roc_bert": Case(tokenizers.BERT, {"pronunciation_vocab_size": 8, "shape_vocab_size": 8,
                                        "pronunciation_embed_dim": 8, "shape_embed_dim": 8},
-                     "Large tables of how signs sound and look."),
+                     "Large tables of how signs sound and look.", note=_PYTHON_TOKENIZER),
     "squeezebert": Case(tokenizers.BERT),
     "t5": Case(tokenizers.T5, {"decoder_start_token_id": 0}, "As all its checkpoints have it."),
     "t5gemma": Case(tokenizers.GEMMA, {"encoder": {"layer_types": _WINDOWED},
@@ -195,14 +204,15 @@ CASES: Mapping[str, Case] = {
         tokenizers.GEMMA,
         {"encoder": {"text_config": {"layer_types": _WINDOWED}, "vision_config": _EYE,
                      "mm_tokens_per_image": 4},
-         "decoder": {"layer_types": _WINDOWED}}, _SMALL_EYE),
-    "tapas": Case(replace(tokenizers.BERT, type_ids=False), why="A table's types are seven a token."),
+         "decoder": {"layer_types": _WINDOWED}}, _SMALL_EYE, note=_TEXT_ALONE),
+    "tapas": Case(replace(tokenizers.BERT, type_ids=False), why="A table's types are seven a token.", note="texts alone, without tables; "
+                  + _PYTHON_TOKENIZER),
     "xlnet": Case(tokenizers.XLNET),
     "xmod": Case(tokenizers.XLM_ROBERTA, {"default_language": "en_XX"},
-                 "Without it the pipeline cannot say which language it is."),
+                 "Without it the pipeline cannot say which language it is.", note="needs `default_language` in `config.json`"),
     "zamba": Case(
         config={"layers_block_type": ["linear_attention", "hybrid", "hybrid"],
-                "num_hidden_layers": 3}, why="Its attention is shared by two layers at least."),
+                "num_hidden_layers": 3}, why="Its attention is shared by two layers at least.", note="int8 costs much: its activations have outliers", rounded={"int8": 0.25}),
     "zamba2": Case(config={"layers_block_type": ["linear_attention", "hybrid"]}, why=_BOTH),
 }  # fmt: skip
 
