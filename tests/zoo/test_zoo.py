@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-
-from runinference_metrics.errors import UserError
 from zoo_architectures import ARCHITECTURES, CASES, Case, possible
 from zoo_checks import PRECISIONS, check_answers, check_limit, check_other_side, check_precision
 from zoo_factory import make
 from zoo_row import row
 from zoo_specimen import Specimen
+
+from runinference_metrics.errors import UserError
 
 pytestmark = pytest.mark.zoo
 PAGE = Path(__file__).parent.parent.parent / "docs" / "architectures.md"

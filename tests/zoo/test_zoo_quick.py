@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from zoo_checks import check_answers, check_limit, check_other_side
 from zoo_specimen import Specimen
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from zoo_answers import Reference, classifier, difference, scores
 from zoo_checks import EXACT
 from zoo_factory import make

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
-
 import zoo_tokenizers as tokenizers
+from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
 from zoo_tokenizers import Kind
 
 # By model_type, the name of the class.
@@ -170,7 +169,8 @@ CASES: Mapping[str, Case] = {
                       "tag_pad_id": 6, "subs_pad_id": 7, "max_depth": 2},
                      "Large tables of the places in a page.", note=_NO_PLACES),
     "minicpm3": Case(config=_NO_GROUPS, why=_UNGROUPED),
-    "minimax": Case(config={"layer_types": _MIXED, "block_size": WINDOW, **_NO_HEAD_DIM}, why=_BOTH),
+    "minimax": Case(config={"layer_types": _MIXED, "block_size": WINDOW, **_NO_HEAD_DIM},
+                    why=_BOTH),
     "ministral": Case(config={"layer_types": _WINDOWED, **_NO_HEAD_DIM}, why=_HEAD_DIM),
     "mistral4": Case(
         config=_NO_GROUPS | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0,
@@ -192,7 +192,8 @@ CASES: Mapping[str, Case] = {
         {"attn_layers": ["local", "lsh"], "axial_pos_embds_dim": [8, 24],
          "axial_pos_shape": [8, POSITIONS // 8], "hash_seed": 0, "num_buckets": 4,
          "local_attn_chunk_length": WINDOW, "lsh_attn_chunk_length": WINDOW},
-        "Without a seed its hashes are random, and with them its answers.", note="needs `hash_seed` in `config.json`"),
+        "Without a seed its hashes are random, and with them its answers.",
+        note="needs `hash_seed` in `config.json`"),
     "roc_bert": Case(tokenizers.BERT, {"pronunciation_vocab_size": 8, "shape_vocab_size": 8,
                                        "pronunciation_embed_dim": 8, "shape_embed_dim": 8},
                      "Large tables of how signs sound and look.", note=_PYTHON_TOKENIZER),
@@ -205,14 +206,18 @@ CASES: Mapping[str, Case] = {
         {"encoder": {"text_config": {"layer_types": _WINDOWED}, "vision_config": _EYE,
                      "mm_tokens_per_image": 4},
          "decoder": {"layer_types": _WINDOWED}}, _SMALL_EYE, note=_TEXT_ALONE),
-    "tapas": Case(replace(tokenizers.BERT, type_ids=False), why="A table's types are seven a token.", note="texts alone, without tables; "
-                  + _PYTHON_TOKENIZER),
+    "tapas": Case(replace(tokenizers.BERT, type_ids=False),
+                  why="A table's types are seven a token.",
+                  note=f"texts alone, without tables; {_PYTHON_TOKENIZER}"),
     "xlnet": Case(tokenizers.XLNET),
     "xmod": Case(tokenizers.XLM_ROBERTA, {"default_language": "en_XX"},
-                 "Without it the pipeline cannot say which language it is.", note="needs `default_language` in `config.json`"),
+                 "Without it the pipeline cannot say which language it is.",
+                 note="needs `default_language` in `config.json`"),
     "zamba": Case(
         config={"layers_block_type": ["linear_attention", "hybrid", "hybrid"],
-                "num_hidden_layers": 3}, why="Its attention is shared by two layers at least.", note="int8 costs much: its activations have outliers", rounded={"int8": 0.25}),
+                "num_hidden_layers": 3}, why="Its attention is shared by two layers at least.",
+        note="int8 costs much: its activations have outliers",
+        rounded={"int8": 0.25}),
     "zamba2": Case(config={"layers_block_type": ["linear_attention", "hybrid"]}, why=_BOTH),
 }  # fmt: skip
 

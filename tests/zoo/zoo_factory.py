@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, PretrainedConfig
-
 from zoo_architectures import CASES, SIZES, Case
 from zoo_texts import mixed_texts
 

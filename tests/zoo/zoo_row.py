@@ -1,10 +1,11 @@
 """What docs/architectures.md says of an architecture, measured."""
 
-from runinference_metrics.classifier.devices import DTYPES
-from runinference_metrics.errors import UserError
 from zoo_answers import classifier
 from zoo_architectures import ARCHITECTURES, CASES, Case
 from zoo_specimen import Specimen
+
+from runinference_metrics.classifier.devices import DTYPES
+from runinference_metrics.errors import UserError
 
 _TOGETHER = {
     "packed": "packed",
@@ -14,7 +15,7 @@ _TOGETHER = {
     "alone": "one by one",
 }
 # What the program takes where nothing limits a text.
-_UNLIMITED = 4096
+UNLIMITED = 4096
 
 
 def row(model_type: str, specimen: Specimen | None) -> str:
@@ -28,10 +29,16 @@ def row(model_type: str, specimen: Specimen | None) -> str:
     case = CASES.get(model_type, Case())
     if specimen is None:
         reason = case.impossible or case.refused
-        return f"| {name} | `{model_type}` | | | | not possible: {reason} |"
+        return _line(name, f"`{model_type}`", "", "", "", f"not possible: {reason}")
     effective = specimen.ours.effective
-    cells = [name, f"`{model_type}`", _TOGETHER[effective.grouping], limit(specimen)]
-    return f"| {' | '.join(cells)} | {', '.join(precisions(specimen))} | {case.note} |"
+    return _line(
+        name,
+        f"`{model_type}`",
+        _TOGETHER[effective.grouping],
+        limit(specimen),
+        ", ".join(precisions(specimen)),
+        case.note,
+    )
 
 
 def limit(specimen: Specimen) -> str:
@@ -39,7 +46,7 @@ def limit(specimen: Specimen) -> str:
     most = specimen.ours.effective.max_length
     if not specimen.computes(most + 1):
         return "positions"
-    return "none" if most == _UNLIMITED else "stated"
+    return "none" if most == UNLIMITED else "stated"
 
 
 def precisions(specimen: Specimen) -> list[str]:
@@ -52,3 +59,7 @@ def precisions(specimen: Specimen) -> list[str]:
             continue
         found.append(precision)
     return found
+
+
+def _line(*cells: str) -> str:
+    return "".join(f"| {cell} " if cell else "| " for cell in cells) + "|"

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-
-from runinference_metrics.classifier.classifier import Classifier
 from zoo_answers import Reference, classifier
 from zoo_architectures import CASES, Case
 from zoo_factory import make
 from zoo_texts import mixed_texts, special_texts
+
+from runinference_metrics.classifier.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Specimen:
 
     @cached_property
     def texts(self) -> list[str]:
-        """Texts of all lengths, and some with special tokens, for which the pipeline has answers."""
+        """Texts of all lengths, and with special tokens, for which the pipeline has answers."""
         special = special_texts(self.reference.pipe.tokenizer.all_special_tokens)
         return [text for text in ["", *mixed_texts(), *special] if self.reference.can(text)]
 

@@ -18,9 +18,8 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 
 WORDS = (
-    "good bad film the a is was not very fine dull great poor story acting i it "  # noqa: SIM905
-    "plot of and no one ever so slow warm cold sharp long short"
-).split()
+    "good bad film the a is was not very fine dull great poor story i it plot no slow".split()  # noqa: SIM905
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,9 @@ class Kind:
             )
         given = {"token_type_ids": self.type_ids, "attention_mask": self.mask}
         names = ["input_ids", *(name for name, is_given in given.items() if is_given)]
-        roles = {name: token for name, token in self.roles.items() if padding or name != "pad_token"}
+        roles = dict(self.roles)
+        if not padding:
+            del roles["pad_token"]
         written = PreTrainedTokenizerFast(
             tokenizer_object=tokenizer,
             model_input_names=names,
@@ -133,9 +134,7 @@ def _roles(**tokens: str) -> dict[str, str]:
 
 
 _CLS = _roles(pad="[PAD]", unk="[UNK]", cls="[CLS]", sep="[SEP]", mask="[MASK]")
-_S = _roles(
-    bos="<s>", eos="</s>", pad="<pad>", unk="<unk>", cls="<s>", sep="</s>", mask="<mask>"
-)
+_S = _roles(bos="<s>", eos="</s>", pad="<pad>", unk="<unk>", cls="<s>", sep="</s>", mask="<mask>")
 
 BERT = Kind(_words, ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), "[CLS] $A [SEP]", _CLS, True)
 # BERT's frame around SentencePiece.
