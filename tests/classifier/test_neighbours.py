@@ -121,3 +121,17 @@ def test_a_model_that_answers_all_texts_alike_is_refused(tmp_path: Path) -> None
     model.save_pretrained(folder)
     with pytest.raises(UserError, match="gives all texts the same scores"):
         ClassifierSpec(str(folder)).load()
+
+
+def test_what_only_long_texts_show_is_known(tmp_path: Path, sentences: list[str]) -> None:
+    """Phi-3's positions: one long text changes how all of its forward pass are computed."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+             "num_key_value_heads": 4, "intermediate_size": 64, "pad_token_id": 0,
+             "max_position_embeddings": 64, "original_max_position_embeddings": 50,
+             "eos_token_id": 3, "bos_token_id": 2}  # fmt: skip
+    rope = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0] * 4,
+            "long_factor": [4.0] * 4, "original_max_position_embeddings": 50}  # fmt: skip
+    folder = make(tmp_path / "m", "phi3", **sizes, rope_parameters=rope)
+    long = "a great film and a dull story , " * 7
+    classifier = check(folder, [*sentences[:10], long, *sentences[10:20]])
+    assert classifier.effective.grouping == "equal_lengths"

@@ -52,7 +52,6 @@ _HEADS = [
 _OTHERS = [
     Variant("falcon", "alibi", {"alibi": True}),
     Variant("esm", "absolute positions", {"position_embedding_type": "absolute"}),
-    Variant("bert", "decoder", {"is_decoder": True}),
     Variant("xlm", "last token", {"summary_type": "last"}),
     Variant("xlm", "mean", {"summary_type": "mean"}),
     Variant("modernbert", "mean", {"classifier_pooling": "mean"}),

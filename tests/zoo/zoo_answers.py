@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,8 @@ class Reference:
         return True
 
 
+# The tests of a model run one behind the other.
+@lru_cache(maxsize=4)
 def classifier(folder: Path, precision: str = "float32") -> Classifier:
     """The program's classifier of a model's folder."""
     return ClassifierSpec(str(folder), precision=precision).load()

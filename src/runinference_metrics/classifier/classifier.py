@@ -94,9 +94,8 @@ class Classifier:
                 # transformers knows what an architecture has where its config.json says nothing.
                 folder = folder.with_config(config.to_dict())
                 max_length = folder.max_length(spec.max_length)
-                self._tokenizer = Tokenizer(
-                    load_tokenizer(folder), max_length, config.get_text_config().vocab_size
-                )
+                vocabulary = getattr(config.get_text_config(), "vocab_size", None)
+                self._tokenizer = Tokenizer(load_tokenizer(folder), max_length, vocabulary)
                 loaded = precisions.load_in(
                     spec.precision,
                     spec.device,

@@ -1,6 +1,7 @@
 """Any sequence classifier of transformers as it is, on texts that are padded where that is safe."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,14 @@ from runinference_metrics.classifier.tokens import Tokenizer, Tokens
 _POOLED_AT_EOS = frozenset({
     "bart", "bigbird_pegasus", "mbart", "mt5", "mvp", "plbart", "t5", "umt5",
 })  # fmt: skip
+# The longest text of a forward pass decides how all of them are computed, once it is longer than a
+# window, a chunk or a number of keys: what is tried at load is shorter.
+_DECIDED_BY_THE_LONGEST = frozenset({"axk2", "doge", "reformer"})
+_ROPE_BY_THE_LONGEST = frozenset({"dynamic", "longrope"})
 _SPARSE = "block_sparse"
+# Layers with so few outputs, or with so small a share of their inputs, route, gate or classify:
+# they cost next to nothing, and decide much.
+_FEW_OUTPUTS, _SMALL_SHARE = 8, 1 / 16
 # What no token is: a model that looks for the last token that is no padding takes the last one.
 _NO_TOKEN = -1
 
@@ -45,8 +53,10 @@ class PaddedModel:
 
     @property
     def may_pad(self) -> bool:
-        """Whether padding may be tried: not where a text's length decides how it is attended to."""
-        return self._attention_type != _SPARSE
+        """Whether padding may be tried: not where length decides how a text is computed."""
+        return self._attention_type != _SPARSE and not _is_decided_by_the_longest(
+            self._model.config.to_dict()
+        )
 
     @property
     def num_bytes(self) -> int:
@@ -99,6 +109,15 @@ def _pools_at_eos(config: Any) -> bool:
     return config.model_type in _POOLED_AT_EOS and isinstance(config.eos_token_id, int)
 
 
+def _is_decided_by_the_longest(config: Mapping[str, Any]) -> bool:
+    if config.get("model_type") in _DECIDED_BY_THE_LONGEST:
+        return True
+    # Parameters of rotary positions may stand by kind of layer, and in a part's own configuration.
+    return config.get("rope_type") in _ROPE_BY_THE_LONGEST or any(
+        _is_decided_by_the_longest(part) for part in config.values() if isinstance(part, Mapping)
+    )
+
+
 def _switching_attention(model: Any) -> Any:
     """The part of BigBird that attends sparsely to long texts until it has seen a short one.
 
@@ -135,13 +154,18 @@ class _QuantisedLinear(torch.nn.Module):
         return self._replacement(x)
 
 
+def _decides(layer: torch.nn.Linear) -> bool:
+    share = layer.out_features / layer.in_features
+    return layer.out_features <= _FEW_OUTPUTS or share <= _SMALL_SHARE
+
+
 def _quantise(model: torch.nn.Module) -> int:
     """Puts quantised layers in the place of linear ones; returns the bytes of their weights."""
     total = 0
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             # Only the class itself: a subclass computes something else.
-            if type(child) is torch.nn.Linear:
+            if type(child) is torch.nn.Linear and not _decides(child):
                 replacement = linear(child.weight, child.bias, int8=True)
                 setattr(parent, name, _QuantisedLinear(replacement, child))
                 total += replacement.num_bytes

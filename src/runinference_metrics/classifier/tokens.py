@@ -77,10 +77,10 @@ class Tokenizer:
     Args:
         tokenizer: transformers' own.
         max_length: longer texts are cut to so many tokens.
-        vocabulary: how many tokens the model has embeddings for.
+        vocabulary: how many tokens the model has embeddings for; None where it has none.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int, vocabulary: int) -> None:
+    def __init__(self, tokenizer: Any, max_length: int, vocabulary: int | None) -> None:
         self.pad_id: int | None = tokenizer.pad_token_id
         self.pad_left: bool = tokenizer.padding_side == "left"
         self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
@@ -90,7 +90,7 @@ class Tokenizer:
         self._encoder.enable_truncation(max_length, direction=tokenizer.truncation_side)
         self._encoder.no_padding()
         # Tokens may have been added that no training has seen.
-        self._vocabulary = vocabulary if len(tokenizer) > vocabulary else None
+        self._vocabulary = vocabulary if vocabulary and len(tokenizer) > vocabulary else None
 
     def __call__(self, texts: Sequence[str]) -> TokenizedTexts:
         """Tokenises texts.
