@@ -21,7 +21,7 @@ EXACT = 1e-5
 # so that a bit lost shows more than with a trained model, whose scores are mostly near 0 or 1. The
 # pipeline itself comes to 0.027 in bfloat16, which carries 8 bits, and to 0.008 in float16 with 11.
 # The mean, since an expert that is chosen otherwise changes a single text by up to 0.4.
-ROUNDED = {"bfloat16": 0.03, "float16": 0.01, "int8": 0.08}
+ROUNDED = {"bfloat16": 0.04, "float16": 0.01, "int8": 0.08}
 # How much further from float32 than the pipeline in the same precision.
 _MORE_THAN_THE_PIPELINE = 0.01
 

@@ -27,10 +27,8 @@ _TEXTS = (
 # What rounding moves in the outputs of a dozen layers, as a share of the largest of them, or of 1.
 # Padding that counts moves them by tenths, and what is taken for it wrongly costs a little speed.
 _ROUNDING = {torch.float32: 2e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
-
-
-# Scores of different texts that differ by no more, as a share of the largest, are one score: what is
-# left is the rounding of one computation in batches of another shape.
+# Outputs that differ by no more, as a share of the largest, are the same: it is rounding, which
+# depends on how long a text is.
 _ALIKE = 1e-6
 
 
