@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from test_neighbours import XLNET, make
 
 from conftest import make_model
+from models_for_tests import XLNET, make
 from runinference_metrics.classifier import precisions
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.network import Grouping

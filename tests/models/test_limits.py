@@ -47,8 +47,10 @@ def test_what_a_tokenizer_states(stated: Any, expected: int | None) -> None:
 
 def test_the_smaller_one_is_the_default_and_the_models_own_is_the_limit() -> None:
     head = Head(("a", "b"), "softmax")
-    assert ModelFolder("m", None, head, 512, 128).max_length() == 128
-    assert ModelFolder("m", None, head, 512, 128).max_length(512) == 512
-    assert ModelFolder("m", None, head, None, 128).max_length() == 128
-    assert ModelFolder("m", None, head, None, None).max_length() == limits.UNLIMITED_MAX_LENGTH
-    assert ModelFolder("m", None, head, None, None).max_length(100_000) == 100_000
+    assert ModelFolder("m", None, None, head, 512, 128).max_length() == 128
+    assert ModelFolder("m", None, None, head, 512, 128).max_length(512) == 512
+    assert ModelFolder("m", None, None, head, None, 128).max_length() == 128
+    assert (
+        ModelFolder("m", None, None, head, None, None).max_length() == limits.UNLIMITED_MAX_LENGTH
+    )
+    assert ModelFolder("m", None, None, head, None, None).max_length(100_000) == 100_000

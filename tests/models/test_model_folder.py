@@ -69,3 +69,13 @@ def test_the_digest_is_of_the_content(tmp_path: Path, distilbert: Path) -> None:
     assert ModelFolder.read(str(folder)).digest() == before
     _config(anything=1)(folder)
     assert ModelFolder.read(str(folder)).digest() != before
+
+
+def test_a_precision_that_an_architecture_lacks_is_refused_before_the_run() -> None:
+    config = json.dumps({"model_type": "xlnet", "architectures": None}).encode()
+    names = {"config.json", "tokenizer.json", "model.safetensors"}
+    folder = ModelFolder.of("gs://b/m", names, {"config.json": config})
+    for possible in ("auto", "float32", "int8"):
+        folder.check_precision(possible)
+    with pytest.raises(UserError, match=r"can compute \(float32, int8\); got float16, in which"):
+        folder.check_precision("float16")

@@ -9,12 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from apache_beam.io.filesystem import BeamIOError
 from google.api_core import exceptions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from transformers import pipeline
 
 from conftest import DEMO_MODEL, ROOT, Program
+from models_for_tests import GPT2, make
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.metrics.accounts import reconcile
@@ -344,3 +347,31 @@ def test_a_bucket_that_cannot_be_listed_says_why(monkeypatch: pytest.MonkeyPatch
         "--input takes patterns that can be listed; got 'gs://b/in/': Google Cloud refused "
         "permission: me@x has no access to it."
     )
+
+
+def test_labels_named_in_a_file_and_a_model_without_padding(
+    program: Program, tmp_path: Path, sentences: list[str]
+) -> None:
+    """What a user of GPT-2 has: no padding token, and labels that are called LABEL_0 and so on."""
+    model = make(tmp_path / "model", "gpt2", {"pad_token": None}, **GPT2)
+    (tmp_path / "in.txt").write_text("".join(f"{text}\n" for text in sentences[:30]))
+    (tmp_path / "names.json").write_text('["bad", "fair", "good"]')
+    ran = program(
+        f"--input={tmp_path}/in.txt", f"--model={model}",
+        f"--label_names={tmp_path}/names.json",
+        "--precision=float32",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert ran.err == (
+        "WARNING Padding changes this model's answers: texts of one length share a forward pass.\n"
+    )
+    assert "only texts of one length" in ran.out
+    pipe = pipeline("text-classification", model=str(model), dtype=torch.float32, device="cpu")
+    names = {"LABEL_0": "bad", "LABEL_1": "fair", "LABEL_2": "good"}
+    found = {row["text"]: row["scores"] for row in ran.lines("predictions")}
+    assert len(found) == len(set(sentences[:30]))
+    for text, scores in found.items():
+        expected = {names[one["label"]]: one["score"] for one in pipe(text, top_k=None)}
+        assert scores == pytest.approx(expected, abs=1e-5)
+    (effective,) = ran.metrics["run"]["effective"]
+    assert effective["grouping"] == "equal_lengths"

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from runinference_metrics.errors import UserError
-from runinference_metrics.models import limits, tokenizer_files, weights
+from runinference_metrics.models import limits, precisions, tokenizer_files, weights
 from runinference_metrics.models.heads import Head
 
 SINGLE_FILE = "model.safetensors"
@@ -36,6 +36,7 @@ class ModelFolder:
 
     Args:
         path: the folder.
+        model_type: the type of its architecture, as transformers calls it.
         architecture: its class in transformers; None where it does not say, and its type decides.
         head: what it answers.
         positions: the most tokens that the model can compute, special ones included; None for any
@@ -44,6 +45,7 @@ class ModelFolder:
     """
 
     path: str
+    model_type: str | None
     architecture: str | None
     head: Head
     positions: int | None
@@ -112,6 +114,7 @@ class ModelFolder:
             raise UserError("model", _TAKES, f"{path!r}, whose architecture is {architecture}")
         return cls(
             path,
+            config.get("model_type"),
             architecture,
             Head.of(path, config, label_names),
             limits.positions(config),
@@ -138,6 +141,10 @@ class ModelFolder:
             takes = f"auto or a whole number from 3 to {self.positions}, the limit of this model"
             raise UserError("max_length", takes, str(asked))
         return asked
+
+    def check_precision(self, asked: str) -> None:
+        """Raises UserError when the architecture is known not to compute in a precision."""
+        precisions.check(self.path, self.model_type, asked)
 
     def check_digests(self) -> dict[str, str]:
         """Compares the files with the digests in the folder, if it has any (an image's has).

@@ -185,6 +185,7 @@ def check_model(settings: Settings, label_names: tuple[str, ...] | None) -> None
     else:
         folder = ModelFolder.read(path, label_names)
     folder.max_length(settings.max_length)
+    folder.check_precision(settings.precision)
 
 
 def check_workers_gpu(settings: Settings, options: PipelineOptions) -> None:
