@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from zoo_architectures import ARCHITECTURES, CASES
 from zoo_checks import check_answers, check_limit, check_other_side
 from zoo_specimen import Specimen
 
@@ -26,3 +27,8 @@ def test_it_equals_the_pipeline(tmp_path: Path, model_type: str) -> None:
     check_answers(specimen)
     check_limit(specimen)
     check_other_side(specimen, tmp_path / "other")
+
+
+def test_what_is_special_has_a_reason() -> None:
+    assert set(CASES) <= set(ARCHITECTURES)
+    assert [name for name, case in CASES.items() if case.config and not case.why] == []

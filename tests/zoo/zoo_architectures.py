@@ -178,7 +178,8 @@ CASES: Mapping[str, Case] = {
                                                  "original_max_position_embeddings": POSITIONS,
                                                  "llama_4_scaling_beta": 0.1}},
         why="Its default is for its own head size."),
-    "mobilebert": Case(tokenizers.BERT, {"intra_bottleneck_size": 32, "true_hidden_size": 32}),
+    "mobilebert": Case(tokenizers.BERT, {"intra_bottleneck_size": 32, "true_hidden_size": 32},
+                       "Its blocks are as wide as the model."),
     "mra": Case(tokenizers.ROBERTA, refused="its attention is zero without a kernel of the hub's"),
     "nemotron": Case(config=_NO_GROUPS, why="Its default is None, with which it cannot be made."),
     "olmo3": Case(tokenizers.GPT, {"layer_types": _WINDOWED}, _BOTH),
@@ -218,7 +219,8 @@ CASES: Mapping[str, Case] = {
                 "num_hidden_layers": 3}, why="Its attention is shared by two layers at least.",
         note="int8 costs much: its activations have outliers",
         rounded={"int8": 0.25}),
-    "zamba2": Case(config={"layers_block_type": ["linear_attention", "hybrid"]}, why=_BOTH),
+    "zamba2": Case(config={"layers_block_type": ["linear_attention", "hybrid"],
+                           "chunk_size": WINDOW}, why=_BOTH),
 }  # fmt: skip
 
 
