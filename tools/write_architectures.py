@@ -62,11 +62,14 @@ def page(rows: Sequence[str], possible: int) -> str:
 
 def _measured(model_type: str) -> str:
     import torch
+    import transformers
     from zoo_architectures import possible
     from zoo_row import row
     from zoo_specimen import Specimen
 
+    # The page is all that is to be seen.
     logging.disable(logging.WARNING)
+    transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)
     if model_type not in possible():
         return row(model_type, None)
