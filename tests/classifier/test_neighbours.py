@@ -50,7 +50,7 @@ def test_no_answer_depends_on_the_texts_beside_it(
 ) -> None:
     folder = make(tmp_path / "m", kind, tokenizer, **config)
     # A padding token inside of a text is a token like any other, where the model says nothing.
-    texts = [*sentences[:60], "good [PAD]", "[PAD] [PAD] bad film [SEP] [PAD]"]
+    texts = [*sentences[:30], "good [PAD]", "[PAD] [PAD] bad film [SEP] [PAD]"]
     classifier = check(folder, texts)
     assert classifier.effective.grouping == grouping
     stats = classifier.classify(texts).stats
