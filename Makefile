@@ -37,7 +37,7 @@ ACCELERATOR ?= nvidia-l4
 need = @test -n '$($(1))' || { echo "error: $(1) is missing: $(2). As in: make $@ $(1)=$(3)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-container check quick lint bench profile demo-model metadata docs lock clean \
+.PHONY: help run test test-zoo test-container check quick lint bench profile demo-model metadata docs architectures lock clean \
 	model image image-cuda126 image-cpu run-image push template launch
 
 help: ## list the targets
@@ -55,6 +55,10 @@ run: $(VENV)/ready ## classify INPUT (samples/) into OUTPUT (out/) and print the
 test: $(VENV)/ready-dev ## run every test
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
+# The tests of a model stand in one group, so that it is made once.
+test-zoo: $(VENV)/ready-dev ## in minutes: every architecture that there is against transformers' pipeline
+	$(BIN)/python -m pytest tests/zoo -m zoo --numprocesses=2 --dist=loadgroup
+
 test-container: $(VENV)/ready-dev ## build the image with podman against stand-ins, and try it
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
 		&& ! { command -v podman && command -v runc && command -v mmdebstrap; } > /dev/null; then \
@@ -66,7 +70,7 @@ check: $(VENV)/ready-dev ## in a minute: ruff, mypy, and the tests that start no
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
 
 quick: $(VENV)/ready-dev
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m 'not starts'
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m 'not starts and not zoo'
 
 lint: $(VENV)/ready-dev ## ruff and mypy
 	$(BIN)/ruff check .
@@ -93,6 +97,9 @@ metadata: $(VENV)/ready ## write metadata.json anew from the program's own param
 
 docs: $(VENV)/ready ## write docs/ anew from the program's own tables
 	$(BIN)/python tools/write_docs.py
+
+architectures: $(VENV)/ready-dev ## write docs/architectures.md anew from what the zoo measures (a minute)
+	$(BIN)/python tools/write_architectures.py
 
 lock: $(VENV)/ready-dev ## write requirements*.txt anew from pyproject.toml; UPGRADE=1 takes the newest
 	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade)

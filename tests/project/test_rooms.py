@@ -10,7 +10,7 @@ import rooms
 from conftest import ROOT
 
 # Folders of tests that are no room's, and need more than the package.
-OTHER_TESTS = {"container", "engines", "faults", "gpu", "hostile", "project", "template"}
+OTHER_TESTS = {"container", "engines", "faults", "gpu", "hostile", "project", "template", "zoo"}
 
 
 @pytest.fixture
