@@ -124,7 +124,7 @@ def test_a_person_gets_help_and_plain_errors(engine: Engine) -> None:  # noqa: F
     wrong = engine.run("classify", check=False)
     assert (wrong.returncode, wrong.stderr.strip()) == (
         2,
-        "error: expected a command (run, report, compare, verify, metadata, template), "
+        "error: expected a command (run, report, compare, verify, model, metadata, template), "
         "got 'classify'",
     )
     no_gpu = engine.run("run", "--input=/x", "--output=/tmp/o", "--device=GPU", check=False)

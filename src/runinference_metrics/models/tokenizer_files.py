@@ -8,6 +8,10 @@ from typing import Any
 from runinference_metrics.errors import UserError
 
 _TAKES = "a tokenizer that fits the model"
+# People train models with vocabularies much smaller than the embeddings that they leave in
+# config.json. A hundredth is no vocabulary: transformers makes a tokenizer of its special tokens
+# alone where the vocabulary is missing, and every text of a length then scores the same.
+_LEAST_TOKENS = 1 / 100
 
 
 def check(folder: Path, config: Mapping[str, Any], tokenizer_config: Mapping[str, Any]) -> None:
@@ -24,7 +28,8 @@ def check(folder: Path, config: Mapping[str, Any], tokenizer_config: Mapping[str
     """
     file = folder / "tokenizer.json"
     try:
-        ids = _ids(json.loads(file.read_bytes()))
+        tokenizer = json.loads(file.read_bytes())
+        ids, special = _ids(tokenizer), _special(tokenizer)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
             "model", "a tokenizer.json of the tokenizers library", f"{str(file)!r}, damaged"
@@ -33,6 +38,12 @@ def check(folder: Path, config: Mapping[str, Any], tokenizer_config: Mapping[str
     if isinstance(vocabulary, int) and max(ids.values(), default=0) >= vocabulary:
         token = max(ids, key=ids.__getitem__)
         got = f"{str(file)!r} with token {ids[token]} for {vocabulary} embeddings (vocab_size)"
+        raise UserError("model", _TAKES, got)
+    ordinary = len(ids.keys() - special)
+    if ordinary < max(1, (vocabulary if isinstance(vocabulary, int) else 0) * _LEAST_TOKENS):
+        got = (f"{str(file)!r} with {ordinary} tokens besides its special ones: the vocabulary is "
+               "missing. Add the tokenizer with which the model was trained, "
+               "AutoTokenizer.from_pretrained(BASE).save_pretrained(FOLDER)")  # fmt: skip
         raise UserError("model", _TAKES, got)
     expected = config.get("pad_token_id")
     pads_with = ids.get(_content(tokenizer_config.get("pad_token")))
@@ -52,6 +63,12 @@ def _ids(tokenizer: dict[str, Any]) -> dict[str, int]:
     for one in tokenizer.get("added_tokens") or []:
         ids[one["content"]] = one["id"]
     return ids
+
+
+def _special(tokenizer: dict[str, Any]) -> set[str]:
+    """The tokens that stand for no text."""
+    added = tokenizer.get("added_tokens") or []
+    return {one["content"] for one in added if one.get("special")}
 
 
 def _content(token: Any) -> str:

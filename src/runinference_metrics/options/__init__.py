@@ -11,4 +11,5 @@ __all__ = [
     "metadata",
     "parameters",
     "settings",
+    "sources",
 ]
