@@ -79,7 +79,10 @@ def _own_scores(
             classify([text], truncation=True, max_length=max_length)[0] for text in given
         ]
     except Exception as error:
-        got = f"{source!r}, which transformers' own pipeline refuses ({first_line(error)})"
+        got = (
+            f"{source!r}, which transformers' own pipeline refuses ({type(error).__name__}: "
+            f"{first_line(error)})"
+        )
         raise UserError("model", "a model that transformers can load", got) from error
     return [{one["label"]: one["score"] for one in answer} for answer in answers]
 

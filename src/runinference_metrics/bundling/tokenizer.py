@@ -62,8 +62,8 @@ def load(source: str, folder: Path) -> Any:
             str(folder), local_files_only=True, trust_remote_code=False
         )
     except Exception as error:
-        got = (f"{source!r}, whose tokenizer transformers cannot load "
-               f"({type(error).__name__}: {first_line(error)})")  # fmt: skip
+        got = (f"{source!r}, whose tokenizer transformers cannot load ({type(error).__name__}: "
+               f"{first_line(error)}): write it anew with tokenizer.save_pretrained(FOLDER)")  # fmt: skip
         raise UserError("model", TAKES, got) from error
 
 
