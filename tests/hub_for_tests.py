@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,16 +26,19 @@ class Hub:
         gated: those whose files only the right token gets.
         revisions: what else than the whole commit names it.
         status: answered to every question, where it is not 200.
+        stalls: whether files begin to come and then do not go on.
     """
 
     models: dict[str, Path] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     revisions: set[str] = field(default_factory=lambda: {"main", "v1.0", COMMIT[:7], COMMIT})
     status: int = 200
+    stalls: bool = False
     token: str = "hf_right"
     asked: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
     url: str = ""
+    stalled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -98,6 +102,11 @@ def _handler(hub: Hub) -> type[QuietHandler]:
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
+            if hub.stalls and "/resolve/" in self.path and self.command == "GET":
+                self.wfile.write(body[:1])
+                self.wfile.flush()
+                hub.stalled.set()
+                threading.Event().wait(60)
             if self.command == "GET":
                 self.wfile.write(body)
 

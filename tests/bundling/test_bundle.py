@@ -227,7 +227,7 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_without("tokenizer.json"), "which has no vocabulary: looked for tokenizer.json, vocab.txt"),
+        (_without("tokenizer.json"), "which has no vocabulary: looked for tokenizer.json, "),
         (_without("tokenizer.json", "tokenizer_config.json", merges__txt="#version: 0.2\n"),
          "which has no vocabulary: looked for vocab.txt; it has merges.txt. Add the tokenizer"),
         (_without("tokenizer.json", merges__txt="#version: 0.2\n"),

@@ -58,7 +58,7 @@ def test_each_room_imports_only_rooms_above_it() -> None:
          "inference imports classifier.tokens, but classifier offers only classifier, devices"),
         ("inference/handler.py", "from runinference_metrics.classifier import tokens",
          "inference imports classifier.tokens, but classifier offers only classifier, devices"),
-        ("recovery/blame.py", "import torch", "recovery imports torch, which only classifier may"),
+        ("recovery/blame.py", "import torch", "recovery imports torch, which only classifier, bundling may"),
         ("records/record.py", "from apache_beam.metrics import Metrics",
          "records imports apache_beam, which only options, reading"),
         ("reading/files.py", "from runinference_metrics.reading.lines import Lines",

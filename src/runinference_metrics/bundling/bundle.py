@@ -14,6 +14,7 @@ import transformers
 from runinference_metrics.bundling import comparison, config, places, tokenizer, weights
 from runinference_metrics.bundling.hub import commit_of
 from runinference_metrics.bundling.hub_name import HubName
+from runinference_metrics.bundling.interruption import ends_at_once
 from runinference_metrics.bundling.parts import CONFIG, Parts
 from runinference_metrics.errors import RunFailed, UserError, one_line
 from runinference_metrics.models import cache
@@ -65,7 +66,7 @@ def bundle(source: str, output: Path, say: Callable[[str], None]) -> Bundled:
         )
     except OSError as error:
         raise UserError("output", "a folder that can be made", one_line(error)) from error
-    with work as folder:
+    with work as folder, ends_at_once(f"Interrupted: {output} is not made."):
         try:
             return _bundle(source, Path(folder), output, say)
         except OSError as error:

@@ -18,7 +18,7 @@ from runinference_metrics.errors import UserError, first_line
 
 # The vocabularies that transformers finds under these names whatever a class asks for.
 _ANY_CLASS = re.compile(r"tekken\.json|tokenizer\.model.*|tiktoken\.model")
-# Newer ones want a newer protobuf than Beam does.
+# As requirements-convert.txt has it; 0.2.3 wants a newer protobuf than Beam takes.
 SENTENCEPIECE = "sentencepiece==0.2.1"
 
 
@@ -48,7 +48,7 @@ def write(source: str, parts: Parts, folder: Path, output: Path) -> None:
     _check_vocabulary(source, parts, type(tokenizer).vocab_files_names)
     if not getattr(tokenizer, "is_fast", False):
         got = (f"{source!r}, whose tokenizer, {type(tokenizer).__name__}, is Python code of "
-               "transformers': no tokenizer.json can be made of it")  # fmt: skip
+               "transformers': no tokenizer.json can be made of it; name another")  # fmt: skip
         raise UserError("model", TAKES, got)
     tokenizer.save_pretrained(str(output))
 
@@ -62,8 +62,9 @@ def load(source: str, folder: Path) -> Any:
             str(folder), local_files_only=True, trust_remote_code=False
         )
     except Exception as error:
-        got = (f"{source!r}, whose tokenizer transformers cannot load ({type(error).__name__}: "
-               f"{first_line(error)}): write it anew with tokenizer.save_pretrained(FOLDER)")  # fmt: skip
+        why = f"{type(error).__name__}: {first_line(error)}"
+        got = (f"{source!r}, whose tokenizer transformers cannot load ({why}): write it anew with "
+               "tokenizer.save_pretrained(FOLDER)")  # fmt: skip
         raise UserError("model", TAKES, got) from error
 
 

@@ -1,11 +1,9 @@
 """`model`: a folder that can be run, made of a model of the hub, a bucket or a folder."""
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
-from runinference_metrics.errors import Interrupted, UserError
+from runinference_metrics.errors import UserError
 from runinference_metrics.options.command_line import Parser
 from runinference_metrics.options.sources import local_folder, model_source
 
@@ -15,7 +13,6 @@ def main(argv: Sequence[str]) -> None:
 
     Raises:
         UserError: the source is no model that can be run, or the output is taken.
-        Interrupted: somebody ended the program.
     """
     parser = Parser(
         prog="runinference_metrics model",
@@ -33,22 +30,14 @@ def main(argv: Sequence[str]) -> None:
         "--output", type=local_folder, required=True, help="a new folder on this machine"
     )
     given = parser.parse_args(list(argv))
-    # Ended in the middle, it still cleans up.
-    signal.signal(signal.SIGTERM, _interrupt)
     # transformers takes seconds to import: not before the arguments are known to be right.
     from runinference_metrics.bundling.bundle import bundle
 
     try:
         bundled = bundle(given.SOURCE, Path(given.output), print)
-    except KeyboardInterrupt:
-        raise Interrupted(f"Interrupted: {given.output} is not made.") from None
     except UserError as error:
         flag = "SOURCE" if error.flag == "model" else error.flag
         raise UserError(flag, error.takes, error.got) from error
     print(f"{bundled.folder}: {len(bundled.digests)} files, {bundled.size_bytes / 1e6:.1f} MB")
     for name, digest in bundled.digests.items():
         print(f"  {digest}  {name}")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

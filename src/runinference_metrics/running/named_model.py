@@ -1,15 +1,14 @@
 """A model that is named as on the hub: fetched for a run on this machine, else the next step."""
 
 import dataclasses
-import logging
 import os
+import sys
 
 from runinference_metrics.bundling.hub_name import HubName
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.remote import is_remote
 from runinference_metrics.options.settings import Settings
-
-_LOG = logging.getLogger(__name__)
+from runinference_metrics.redaction import redact
 
 _TAKES = "a folder with a sequence-classification model"
 
@@ -41,9 +40,13 @@ def fetched(settings: Settings) -> Settings:
     # Imports torch and transformers, which most runs need later than this.
     from runinference_metrics.bundling.bundle import cached
 
-    folder = cached(name, _LOG.info)
-    _LOG.info("The model %s is in %s", name, folder)
+    folder = cached(name, _say)
+    _say(f"The model is in {folder}")
     return dataclasses.replace(settings, model=str(folder))
+
+
+def _say(line: str) -> None:
+    print(redact(line), file=sys.stderr)
 
 
 def _name(model: str) -> HubName | None:
