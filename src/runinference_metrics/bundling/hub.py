@@ -94,6 +94,6 @@ def _refused(name: HubName, error: Exception) -> UserError:
     elif isinstance(error, HfHubHTTPError) and error.response is not None:
         why = f"for which the hub answers {error.response.status_code}: {first_line(error)}"
     else:
-        why = (f"and the hub ({constants.ENDPOINT}) cannot be reached ({first_line(error)}): try "
-               "again, or name a folder")  # fmt: skip
+        why = (f"which is no folder here, and the hub ({constants.ENDPOINT}) cannot be reached "
+               f"({first_line(error)}): try again, or name a folder")  # fmt: skip
     return UserError("model", TAKES, f"'{name}', {why}")
