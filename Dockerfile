@@ -62,18 +62,31 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip wheel --disable-pip-version-check --no-deps --wheel-dir=/build/wheel /build/source \
  && pip install --disable-pip-version-check --no-index --no-deps --prefix=/opt/package /build/wheel/*.whl
 
-# The model, from one of two places; only this stage reaches for the hub.
-FROM dependencies AS model-from-hub
+# What makes a model's folder: the program, and what only old models need besides. Nothing of it but
+# that folder gets into the image.
+FROM dependencies AS model-tools
+COPY requirements-convert.txt /build/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=secret,id=pip,target=/etc/pip.conf \
+    pip install --disable-pip-version-check --no-compile --requirement /build/requirements-convert.txt
+COPY --from=dependencies /opt/torch /opt/venv
+COPY --from=package /opt/package /opt/venv
+
+# The model, from one of two places; only this stage reaches for the hub. The cache keeps what it
+# fetched when the program changes. A token for a gated or private model can be given as the secret
+# `hf_token`; it does not stay in the image.
+FROM model-tools AS model-from-hub
 ARG MODEL_ID=distilbert/distilbert-base-uncased-finetuned-sst-2-english
 ARG MODEL_REVISION=714eb0f
-COPY tools/bundle_model.py /build/
-RUN python /build/bundle_model.py hub "${MODEL_ID}" --revision="${MODEL_REVISION}" --output=/model
+RUN --mount=type=cache,target=/root/.cache/huggingface \
+    --mount=type=secret,id=hf_token,target=/run/secrets/hf_token \
+    HF_TOKEN_PATH=/run/secrets/hf_token \
+    python -m runinference_metrics model "${MODEL_ID}${MODEL_REVISION:+@${MODEL_REVISION}}" --output=/model
 
-FROM dependencies AS model-from-folder
+FROM model-tools AS model-from-folder
 ARG MODEL_FOLDER=models/demo
-COPY tools/bundle_model.py /build/
 COPY ${MODEL_FOLDER} /build/model
-RUN python /build/bundle_model.py folder /build/model --output=/model
+RUN python -m runinference_metrics model /build/model --output=/model
 
 # hadolint ignore=DL3006
 FROM model-from-${MODEL_SOURCE} AS model

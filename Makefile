@@ -16,10 +16,14 @@ OVERWRITE := $(if $(filter out,$(OUTPUT)),--overwrite=true)
 # The image. DOCKER=podman takes another engine; BUILD_ARGS are passed to its build.
 DOCKER ?= docker
 BUILD_ARGS ?=
-# The model in the image: MODEL_ID at MODEL_REVISION from the hub, or the folder MODEL_FOLDER.
-MODEL_ID ?= distilbert/distilbert-base-uncased-finetuned-sst-2-english
-MODEL_REVISION ?= 714eb0f
+# The model in the image: MODEL_ID at MODEL_REVISION from the hub, or the folder MODEL_FOLDER. Of
+# another model than the default it is the newest commit, unless MODEL_REVISION says which.
+DEFAULT_MODEL_ID := distilbert/distilbert-base-uncased-finetuned-sst-2-english
+MODEL_ID ?= $(DEFAULT_MODEL_ID)
+MODEL_REVISION ?= $(if $(filter $(DEFAULT_MODEL_ID),$(MODEL_ID)),714eb0f)
 MODEL_FOLDER ?=
+# What `make model` makes a folder of: owner/name@revision of the hub, a folder, or gs://bucket/folder.
+SOURCE ?= $(MODEL_ID)$(if $(MODEL_REVISION),@$(MODEL_REVISION))
 MODEL_ARGS = $(if $(MODEL_FOLDER),--build-arg=MODEL_SOURCE=folder --build-arg=MODEL_FOLDER=$(MODEL_FOLDER),\
 	--build-arg=MODEL_SOURCE=hub --build-arg=MODEL_ID=$(MODEL_ID) --build-arg=MODEL_REVISION=$(MODEL_REVISION))
 # $(call build,FLAVOUR,ARGUMENTS): builds the image of a flavour. FLAVOUR and MODEL_SOURCE are named
@@ -104,9 +108,9 @@ architectures: $(VENV)/ready-dev ## write docs/architectures.md anew from what t
 lock: $(VENV)/ready-dev ## write requirements*.txt anew from pyproject.toml; UPGRADE=1 takes the newest
 	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade)
 
-model: $(VENV)/ready ## fetch MODEL_ID at MODEL_REVISION from the hub into the folder TO
+model: $(VENV)/ready-convert ## make the folder TO of the model SOURCE (owner/name@revision, a folder, gs://…)
 	$(call need,TO,the new folder for the model,models/sst2)
-	$(BIN)/python tools/bundle_model.py hub '$(MODEL_ID)' --revision='$(MODEL_REVISION)' --output='$(TO)'
+	@$(BIN)/python -m runinference_metrics model '$(SOURCE)' --output='$(TO)'
 
 image: ## build IMAGE with CUDA 13, for CPU and GPU workers
 	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)
@@ -172,6 +176,10 @@ $(VENV)/ready: $(VENV)/python-ok requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(VENV)/ready-dev: $(VENV)/ready requirements-dev.txt
+$(VENV)/ready-convert: $(VENV)/ready requirements-convert.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-convert.txt
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready requirements-convert.txt requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

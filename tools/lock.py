@@ -1,11 +1,12 @@
-"""Writes requirements.txt and requirements-dev.txt, and the versions that other files repeat.
+"""Writes the files requirements*.txt, and the versions that other files repeat.
 
     make lock              keeps what is locked as far as it still satisfies the lists
     make lock UPGRADE=1    takes the newest
 
-A person edits pyproject.toml alone: `[project] dependencies` is what runs in the image,
-`[dependency-groups] dev` what tests and checks need besides. pip finds the versions, for both lists
-at once, with the lowest supported Python: what only that needs must be locked too.
+A person edits pyproject.toml alone: `[project] dependencies` is what runs in the image, its extra
+`convert` what old models need to be converted, `[dependency-groups] dev` what tests and checks need
+besides. pip finds the versions, for all lists at once, with the lowest supported Python: what only
+that needs must be locked too.
 """
 
 import argparse
@@ -27,17 +28,22 @@ from packaging.version import Version
 
 from pyproject import LockError, Project, read_project, repeated_versions, with_versions
 
-RUNTIME, DEV = "requirements.txt", "requirements-dev.txt"
+RUNTIME, CONVERT, DEV = "requirements.txt", "requirements-convert.txt", "requirements-dev.txt"
 HEADERS = {
     RUNTIME: """\
 # Written by `make lock`; edit pyproject.toml instead.
 # What runs in the image, locked. On Linux torch brings its own exactly pinned CUDA packages;
 # they are not listed, so that the same file serves a CPU-only build of torch.
 """,
+    CONVERT: """\
+# Written by `make lock`; edit pyproject.toml instead.
+# What `python -m runinference_metrics model` needs besides, for the vocabularies of older models.
+""",
     DEV: """\
 # Written by `make lock`; edit pyproject.toml instead.
 # What tests and checks need besides.
 -r requirements.txt
+-r requirements-convert.txt
 """,
 }
 # The one package whose needs depend on which build of it pip finds: with CUDA it asks for more.
@@ -106,14 +112,14 @@ def asked(lists: Iterable[Requirement], packages: Packages, python: int) -> Iter
             ]
 
 
-def locked(project: Project, packages: Packages) -> tuple[Packages, Packages]:
-    """The packages of both files.
+def locked(project: Project, packages: Packages) -> tuple[Packages, Packages, Packages]:
+    """The packages of the three files, each in the first that needs it.
 
     Raises:
         LockError: a newer supported Python needs something else than the lowest.
     """
     for python in project.pythons:
-        for one in asked((*project.runtime, *project.dev), packages, python):
+        for one in asked(project.all, packages, python):
             found = packages.get(canonicalize_name(one.name))
             if found is None or not one.specifier.contains(found.version, prereleases=True):
                 chosen = f"takes version {found.version}" if found else "does without it"
@@ -129,10 +135,11 @@ def locked(project: Project, packages: Packages) -> tuple[Packages, Packages]:
             for one in asked(lists, packages, python)
         }
 
-    runtime = names(project.runtime)
+    runtime, convert = names(project.runtime), names(project.convert)
     return (
         {name: packages[name] for name in runtime},
-        {name: packages[name] for name in names(project.dev) - runtime},
+        {name: packages[name] for name in convert - runtime},
+        {name: packages[name] for name in names(project.dev) - runtime - convert},
     )
 
 
@@ -186,7 +193,7 @@ def fitting(pins: dict[str, str], requirements: Iterable[Requirement]) -> dict[s
 
 def choose(project: Project, pins: dict[str, str]) -> Packages:
     """Versions for the project's lists: those of `pins` as far as they still satisfy them."""
-    lists = (*project.runtime, *project.dev)
+    lists = project.all
     kept = fitting(pins, lists)
     try:
         return resolve(lists, kept)
@@ -226,9 +233,9 @@ def renewed(root: Path, upgrade: bool) -> dict[str, str]:
     }
     files = [root / file for file in HEADERS if (root / file).exists()]
     present = read_lock("\n".join(file.read_text() for file in files))
-    runtime, dev = locked(project, choose(project, {} if upgrade else present))
-    texts[RUNTIME] = lock_text(RUNTIME, runtime.values())
-    texts[DEV] = lock_text(DEV, dev.values())
+    found = locked(project, choose(project, {} if upgrade else present))
+    for file, packages in zip(HEADERS, found, strict=True):
+        texts[file] = lock_text(file, packages.values())
     return texts
 
 

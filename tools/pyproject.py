@@ -17,13 +17,20 @@ class Project:
 
     Args:
         runtime: the list of what runs in the image.
+        convert: the list of what converting old models needs besides.
         dev: the list of what tests and checks need besides.
         pythons: the minor versions of Python 3 from the lowest supported to the image's.
     """
 
     runtime: tuple[Requirement, ...]
+    convert: tuple[Requirement, ...]
     dev: tuple[Requirement, ...]
     pythons: range
+
+    @property
+    def all(self) -> tuple[Requirement, ...]:
+        """All three lists."""
+        return (*self.runtime, *self.convert, *self.dev)
 
     @property
     def beam(self) -> str:
@@ -50,6 +57,7 @@ def read_project(text: str) -> Project:
         image = minor(content["tool"]["runinference-metrics"]["image-python"], "3.")
         project = Project(
             tuple(map(Requirement, content["project"]["dependencies"])),
+            tuple(map(Requirement, content["project"]["optional-dependencies"]["convert"])),
             tuple(map(Requirement, content["dependency-groups"]["dev"])),
             range(lowest, image + 1),
         )

@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "reading": ("records",),
     "recovery": ("records",),
     "classifier": ("models", "records", "recovery"),
+    "bundling": ("classifier", "models"),
     "inference": ("classifier", "models", "options", "records", "recovery"),
     "metrics": ("records",),
     "report": ("records",),
@@ -35,11 +36,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "dataflow": ("environment", "metrics", "options", "records"),
     "pipeline": ("inference", "metrics", "options", "reading", "records", "writing"),
     "running": (
-        "classifier", "dataflow", "inference", "metrics", "models", "options", "pipeline",
-        "reading", "records", "report", "writing",
+        "bundling", "classifier", "dataflow", "environment", "inference", "metrics", "models",
+        "options", "pipeline", "reading", "records", "report", "writing",
     ),
     "commands": (
-        "dataflow", "environment", "metrics", "options", "reading", "report", "running", "writing",
+        "bundling", "dataflow", "environment", "metrics", "options", "reading", "report", "running",
+        "writing",
     ),
     "__main__": ("commands",),
 }  # fmt: skip
@@ -48,8 +50,8 @@ EVERYBODYS = ("errors", "redaction")
 # The libraries that take seconds to import, and the rooms that may: the others stay quick to start
 # and can be tested without them.
 HEAVY: dict[str, tuple[str, ...]] = {
-    "torch": ("classifier",),
-    "transformers": ("classifier",),
+    "torch": ("classifier", "bundling"),
+    "transformers": ("classifier", "bundling"),
     "apache_beam": (
         "options", "reading", "inference", "metrics", "writing", "dataflow", "pipeline", "running",
     ),

@@ -25,6 +25,8 @@ commands:
       put the runs of two or more output folders side by side
   verify FOLDER
       count an output folder's shards again, and compare with its metrics.json
+  model SOURCE --output=FOLDER
+      make a model's folder that can be run: of the hub (owner/name@revision), a bucket or a folder
   metadata
       print metadata.json, the template's parameters for gcloud and the Cloud console
   template [--image=IMAGE]
@@ -34,7 +36,7 @@ commands:
 # Beam stops the servers that it started in well under this.
 _EXIT_WITHIN_SECS = 5.0
 
-COMMANDS = ("run", "report", "compare", "verify", "metadata", "template")
+COMMANDS = ("run", "report", "compare", "verify", "model", "metadata", "template")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

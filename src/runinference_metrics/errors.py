@@ -16,6 +16,7 @@ class UserError(Exception):
     """
 
     def __init__(self, flag: str, takes: str, got: str) -> None:
+        self.flag, self.takes, self.got = flag, takes, got
         name = flag if flag.isupper() else f"--{flag}"
         super().__init__(redact(" ".join(f"{name} takes {takes}; got {got}".split())))
 

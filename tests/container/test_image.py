@@ -95,11 +95,14 @@ def test_nothing_in_it_that_does_not_run(engine: Engine) -> None:  # noqa: F811
         "command -v gcc make || echo no-compiler; ls /root/.cache /build 2>&1; "
         "find /opt/venv /opt/runinference_metrics -name tests -o -name '*_test.py' -o -name '*.pyx'"
         " | grep -v '/site-packages/tests$' | head; find /opt /root /tmp -name '*.whl' | head; "
+        "python -c 'import sentencepiece' 2> /dev/null || echo no-sentencepiece; "
         "stat -c %a /opt/runinference_metrics/entrypoint; ls /opt/runinference_metrics"
     )
     done = engine("run", "--rm", "--entrypoint=sh", IMAGE, "-c", look)
     out = done.stdout
     assert "no-compiler" in out
+    # It makes the model's folder in a stage of its own.
+    assert "no-sentencepiece" in out
     assert "cannot access '/root/.cache'" in out
     assert "cannot access '/build'" in out
     assert "/opt/venv/" not in out
@@ -124,7 +127,7 @@ def test_a_person_gets_help_and_plain_errors(engine: Engine) -> None:  # noqa: F
     wrong = engine.run("classify", check=False)
     assert (wrong.returncode, wrong.stderr.strip()) == (
         2,
-        "error: expected a command (run, report, compare, verify, metadata, template), "
+        "error: expected a command (run, report, compare, verify, model, metadata, template), "
         "got 'classify'",
     )
     no_gpu = engine.run("run", "--input=/x", "--output=/tmp/o", "--device=GPU", check=False)

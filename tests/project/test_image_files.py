@@ -56,8 +56,8 @@ def test_versions_agree_between_files() -> None:
     for name in ("MODEL_ID", "MODEL_REVISION", "FLAVOUR"):
         assert substitutions[f"_{name}"] == arguments[name], name
     assert arguments["BASE_IMAGE"].strip('"') == substitutions["_BASE_IMAGE"] == ""
-    for name in ("MODEL_ID", "MODEL_REVISION"):
-        assert f"{name} ?= {arguments[name]}\n" in MAKEFILE
+    assert f"\nDEFAULT_MODEL_ID := {arguments['MODEL_ID']}\n" in MAKEFILE
+    assert f",$(MODEL_ID)),{arguments['MODEL_REVISION']})\n" in MAKEFILE
     # What .dockerignore lets through is what the Dockerfile copies.
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines()
                if line.startswith("!")]  # fmt: skip
@@ -245,6 +245,14 @@ def test_make_says_which_variable_is_missing(target: str, missing: str) -> None:
          "--build-arg=MODEL_SOURCE=hub "
          "--build-arg=MODEL_ID=distilbert/distilbert-base-uncased-finetuned-sst-2-english "
          "--build-arg=MODEL_REVISION=714eb0f --tag='a/b:c' ."),
+        # Another model's newest commit, not the default model's.
+        ("image IMAGE=a MODEL_ID=owner/name", "--build-arg=MODEL_ID=owner/name "
+         "--build-arg=MODEL_REVISION= --tag='a' ."),
+        ("model TO=m", "-m runinference_metrics model "
+         "'distilbert/distilbert-base-uncased-finetuned-sst-2-english@714eb0f' --output='m'"),
+        ("model TO=m MODEL_ID=owner/name", "-m runinference_metrics model 'owner/name' --output"),
+        ("model TO=m MODEL_ID=owner/name MODEL_REVISION=v1", "model 'owner/name@v1' --output='m'"),
+        ("model TO=m SOURCE=gs://b/model", "-m runinference_metrics model 'gs://b/model' --output"),
         ("image IMAGE=a MODEL_FOLDER=models/demo DOCKER=podman", "podman build "
          "--build-arg=IMAGE='a' --build-arg=FLAVOUR=cuda --build-arg=MODEL_SOURCE=folder "
          "--build-arg=MODEL_FOLDER=models/demo --tag='a' ."),

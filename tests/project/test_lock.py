@@ -17,16 +17,17 @@ from packaging.utils import canonicalize_name
 import lock
 from conftest import ROOT
 from pyproject import LockError, Project, read_project, with_versions
+from runinference_metrics.bundling.tokenizer import SENTENCEPIECE
 
 RENEW = "run `make lock`"
 FILES = ("pyproject.toml", "Dockerfile", "cloudbuild.yaml", "requirements.txt",
-         "requirements-dev.txt")  # fmt: skip
+         "requirements-convert.txt", "requirements-dev.txt")  # fmt: skip
 OWN = "runinference_metrics"
 
 
 PROJECT = read_project((ROOT / "pyproject.toml").read_text())
 LOCKED = {file: lock.read_lock((ROOT / file).read_text()) for file in lock.HEADERS}
-RUNTIME, DEV = LOCKED["requirements.txt"], LOCKED["requirements-dev.txt"]
+RUNTIME, CONVERT, DEV = LOCKED.values()
 
 
 def names(*lists: tuple[Requirement, ...]) -> set[str]:
@@ -37,10 +38,10 @@ def names(*lists: tuple[Requirement, ...]) -> set[str]:
 
 
 def test_what_each_list_asks_for_is_locked_where_it_belongs() -> None:
-    for one in (*PROJECT.runtime, *PROJECT.dev):
+    for one in PROJECT.all:
         name = canonicalize_name(one.name)
-        # What the image needs as well is in its file, which the other file includes.
-        pins = RUNTIME if name in names(PROJECT.runtime) else RUNTIME | DEV
+        # What the image needs as well is in its file, which the others come on top of.
+        pins = RUNTIME if name in names(PROJECT.runtime) else RUNTIME | CONVERT | DEV
         assert name in pins, f"{one} is not locked: {RENEW}"
         assert one.specifier.contains(pins[name]), f"{one} is locked as {pins[name]}: {RENEW}"
 
@@ -60,17 +61,16 @@ def installed() -> Any:
 
 
 def test_the_lock_is_all_that_is_needed_and_nothing_more(installed: Any) -> None:
-    runtime, dev = lock.locked(PROJECT, {**installed})
-    for file, needed, pins in (("requirements.txt", runtime, RUNTIME),
-                               ("requirements-dev.txt", dev, DEV)):  # fmt: skip
+    found = lock.locked(PROJECT, {**installed})
+    for (file, pins), needed in zip(LOCKED.items(), found, strict=True):
         assert not needed.keys() - pins.keys(), f"needed and not in {file}: {RENEW}"
         assert not pins.keys() - needed.keys(), f"in {file}, and nothing needs it: {RENEW}"
-    assert not RUNTIME.keys() & DEV.keys(), f"in both files: {RENEW}"
+    assert len(RUNTIME | CONVERT | DEV) == sum(map(len, LOCKED.values())), f"in two files: {RENEW}"
 
 
 def test_locked_versions_satisfy_each_other(installed: Any) -> None:
-    pins = RUNTIME | DEV
-    for one in lock.asked((*PROJECT.runtime, *PROJECT.dev), installed, sys.version_info.minor):
+    pins = RUNTIME | CONVERT | DEV
+    for one in lock.asked(PROJECT.all, installed, sys.version_info.minor):
         version = pins[canonicalize_name(one.name)]
         assert one.specifier.contains(version, prereleases=True), f"{one}: {version}. {RENEW}"
 
@@ -152,7 +152,7 @@ def provider(module: str, providers: dict[str, str]) -> str:
 def test_what_is_imported_is_in_the_list(folder: str, providers: dict[str, str]) -> None:
     asked = names(PROJECT.runtime)
     if folder not in ("src", "container"):
-        asked |= names(PROJECT.dev)
+        asked |= names(PROJECT.convert, PROJECT.dev)
     if folder == "bench":
         text = (ROOT / "bench" / "requirements.txt").read_text()
         asked |= {canonicalize_name(one) for one in re.findall(r"^\w[\w.-]*", text, re.MULTILINE)}
@@ -169,10 +169,10 @@ def test_what_is_imported_is_in_the_list(folder: str, providers: dict[str, str])
     assert not missing, "imported, and in no list of pyproject.toml"
 
 
-def test_what_the_image_runs_of_the_tools_is_in_the_image(providers: dict[str, str]) -> None:
-    for module in modules_of(ROOT / "tools" / "bundle_model.py"):
-        if module.partition(".")[0] not in sys.stdlib_module_names:
-            assert provider(module, providers) in names(PROJECT.runtime), module
+def test_what_is_asked_to_be_installed_is_what_is_locked() -> None:
+    assert read_project((ROOT / "pyproject.toml").read_text()).convert == (
+        Requirement(SENTENCEPIECE),
+    )
 
 
 # The parts of lock.py, on a made report.
@@ -192,7 +192,7 @@ def report(**packages: tuple[str, list[str]]) -> Any:
 
 
 def project(runtime: list[str], dev: list[str], pythons: range = range(11, 13)) -> Any:
-    return Project(tuple(map(Requirement, runtime)), tuple(map(Requirement, dev)), pythons)
+    return Project(tuple(map(Requirement, runtime)), (), tuple(map(Requirement, dev)), pythons)
 
 
 MADE = report(
@@ -212,7 +212,7 @@ MADE = report(
 
 
 def split(given: Any, packages: Any = MADE) -> tuple[set[str], set[str]]:
-    runtime, dev = lock.locked(given, packages)
+    runtime, _, dev = lock.locked(given, packages)
     return set(runtime), set(dev)
 
 
@@ -252,7 +252,7 @@ def test_a_newer_python_that_needs_more_is_named(need: str, message: str) -> Non
 def test_locks_are_sorted_by_name_whatever_the_case() -> None:
     packages = [lock.Package(name, "1", ()) for name in ("B-c", "a", "b")]
     text = lock.lock_text("requirements-dev.txt", packages)
-    assert text.endswith("-r requirements.txt\na==1\nb==1\nB-c==1\n")
+    assert text.endswith("-r requirements-convert.txt\na==1\nb==1\nB-c==1\n")
     assert lock.read_lock(text) == {"a": "1", "b": "1", "b-c": "1"}
 
 

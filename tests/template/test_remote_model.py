@@ -1,6 +1,8 @@
 """A model in an emulated bucket, behind a proxy that counts and spoils downloads."""
 
 import http.client
+import io
+import json
 import os
 import subprocess
 import sys
@@ -9,10 +11,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from test_bucket import bucket, objects  # noqa: F401
 from test_launch import LAUNCH, put
 
 from conftest import ROOT
+from runinference_metrics.bundling.bundle import bundle
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.remote import RemoteModel
 from servers_for_tests import QuietHandler, serving
@@ -174,6 +179,35 @@ def test_no_model_there_is_one_line(cache: Path, path: str, message: str) -> Non
     with pytest.raises(UserError) as caught:
         RemoteModel.find(path)
     assert message in str(caught.value)
+
+
+def test_folders_inside_are_named(cache: Path, model: str) -> None:
+    with pytest.raises(UserError, match=r"folders name the one with the model: model$"):
+        RemoteModel.find("gs://results")
+
+
+def test_the_door_takes_a_bucket(
+    cache: Path,
+    bucket: dict[str, str],  # noqa: F811
+    distilbert: Path,
+    tmp_path: Path,
+) -> None:
+    """An old model, of which other files are needed than by a run."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "good", "film"]
+    weights = io.BytesIO()
+    torch.save(load_file(distilbert / WEIGHTS), weights)
+    put(bucket, "old/config.json", (distilbert / "config.json").read_bytes())
+    put(bucket, "old/vocab.txt", "\n".join(words).encode())
+    put(bucket, "old/pytorch_model.bin", weights.getvalue())
+    put(bucket, "old/optimizer.pt", b"large")
+    bundle("gs://results/old", tmp_path / "out", print)
+    record = json.loads((tmp_path / "out" / "digests.json").read_text())
+    assert (record["source"], record["model"]) == ("bucket", "gs://results/old")
+    assert set(record["files"]) == {
+        "config.json", "tokenizer.json", "tokenizer_config.json", WEIGHTS,
+    }  # fmt: skip
+    # What was downloaded for it is gone.
+    assert {one.name for one in tmp_path.iterdir()} <= {"out", "cache"}
 
 
 def test_a_model_of_another_kind_fails_at_launch(

@@ -25,7 +25,7 @@ CONFIG_FILES = (
     INDEX,
     "digests.json",
 )
-# What tools/bundle_model.py recorded of the files, when the folder was made.
+# What bundling/ recorded of the files, when the folder was made.
 DIGESTS = "digests.json"
 _TAKES = "a folder with a sequence-classification model"
 

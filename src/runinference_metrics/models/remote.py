@@ -1,16 +1,12 @@
 """A model in a bucket: checked at launch, downloaded once a machine, shared by its processes."""
 
 import base64
-import contextlib
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,8 +16,8 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import storage
 from google.cloud.storage import transfer_manager
 
-from runinference_metrics.environment import CACHE_VARIABLE
 from runinference_metrics.errors import UserError, one_line
+from runinference_metrics.models import cache
 from runinference_metrics.models.folder import CONFIG_FILES, ModelFolder, is_weight_file
 
 _LOG = logging.getLogger(__name__)
@@ -60,25 +56,33 @@ class RemoteModel:
     files: tuple[RemoteFile, ...]
 
     @classmethod
-    def find(cls, path: str) -> "RemoteModel":
+    def find(cls, path: str, wanted: Callable[[str], bool] | None = None) -> "RemoteModel":
         """Lists the folder.
+
+        Args:
+            path: the folder, `gs://bucket/folder`.
+            wanted: which files are taken, by their names; without it those that a run needs.
 
         Raises:
             UserError: it cannot be listed, or nothing of a model is in it.
         """
         bucket, prefix = _bucket_and_prefix(path)
         try:
-            listed = list(_client().list_blobs(bucket, prefix=prefix, delimiter="/"))
+            answer = _client().list_blobs(bucket, prefix=prefix, delimiter="/")
+            listed = list(answer)
         except (GoogleAPICallError, OSError, ValueError) as error:
             got = f"{path!r}: {one_line(error)}"
             raise UserError("model", "a folder that can be listed", got) from error
         files = []
         for blob in listed:
             name = PurePosixPath(blob.name).name
-            if name in CONFIG_FILES or is_weight_file(name):
+            if (wanted or _is_needed)(name):
                 files.append(RemoteFile(name, blob.size, blob.crc32c or "", blob.generation or 0))
         if not files:
-            raise UserError("model", _TAKES, f"{path!r}, in which nothing of a model is found")
+            folders = [PurePosixPath(one).name for one in sorted(answer.prefixes)]
+            hint = f"; of its folders name the one with the model: {', '.join(folders[:9])}"
+            got = f"{path!r}, in which nothing of a model is found{hint if folders else ''}"
+            raise UserError("model", _TAKES, got)
         return cls(path, tuple(sorted(files, key=lambda file: file.name)))
 
     def check(self, label_names: Sequence[str] | None = None) -> ModelFolder:
@@ -115,17 +119,10 @@ class RemoteModel:
         Raises:
             UserError: a file cannot be read, or does not arrive as it was listed.
         """
-        root = Path(os.environ.get(CACHE_VARIABLE) or _default_cache())
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = root / self.key
-        if not folder.is_dir():
-            with _locked(root / f"{self.key}.lock"):
-                # Another process may have come first.
-                if not folder.is_dir():
-                    self._download_into(folder)
-        return str(folder)
+        return str(cache.filled(self.key, self.download_into))
 
-    def _download_into(self, folder: Path) -> None:
+    def download_into(self, folder: Path) -> None:
+        """Downloads the files into a new folder, which appears whole or not at all."""
         partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.part")
         partial.mkdir(mode=0o700)
         try:
@@ -164,8 +161,8 @@ def local_folder(path: str) -> str:
     return RemoteModel.find(path).download() if is_remote(path) else path
 
 
-def _default_cache() -> str:
-    return os.path.join(tempfile.gettempdir(), f"runinference_metrics-models-{os.getuid()}")
+def _is_needed(name: str) -> bool:
+    return name in CONFIG_FILES or is_weight_file(name)
 
 
 def _client() -> storage.Client:
@@ -185,11 +182,3 @@ def _crc32c(path: Path) -> str:
         for _ in checksum.consume(stream, _READ_BYTES):
             pass
     return base64.b64encode(checksum.digest()).decode()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds a lock of all processes of this machine; the system frees it when a process dies."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -12,4 +12,5 @@ __all__ = [
     "metadata",
     "parameters",
     "settings",
+    "sources",
 ]

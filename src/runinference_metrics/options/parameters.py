@@ -109,9 +109,11 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Model",
         "The folder, gs:// or local (on Dataflow: in the image), of any sequence-classification "
         "model in transformers' own format: config.json, model.safetensors, tokenizer.json. The "
-        "default, bundled, is the model in the image (outside of an image: models/demo).",
+        "default, bundled, is the model in the image (outside of an image: models/demo). A run on "
+        "this machine also takes owner/name@revision of the Hugging Face hub.",
         values.BUNDLED,
-        "bundled, or a folder with config.json, model.safetensors and tokenizer.json",
+        "bundled, a folder with config.json, model.safetensors and tokenizer.json, or "
+        "owner/name@revision of the hub",
         values.model,
         "TEXT",
         form.MODEL,

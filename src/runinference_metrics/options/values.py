@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runinference_metrics.environment import MODEL_VARIABLE
 from runinference_metrics.errors import UserError
-from runinference_metrics.options import addresses
+from runinference_metrics.options import addresses, sources
 
 AUTO = "auto"
 BUNDLED = "bundled"
@@ -45,12 +45,12 @@ def optional_file(text: str) -> str:
 
 
 def model(given: str) -> str:
-    """A folder; "bundled" is the image's own, in a checkout of the project its demo model.
+    """A folder, or a name on the hub; "bundled" is the image's own, in a checkout the demo model.
 
     Raises:
         UserError: there is no bundled model, as where the package alone is installed.
     """
-    found = folder(given)
+    found = sources.source(given)
     if found != BUNDLED:
         return found
     if in_image := os.environ.get(MODEL_VARIABLE):

@@ -8,7 +8,7 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options import beam_flags, label_names
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.running import checks, elsewhere, here, logs
+from runinference_metrics.running import checks, elsewhere, here, logs, named_model
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import make_folder
@@ -31,10 +31,13 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     run_checked, hint = here.run, None
     if not local:
         run_checked = elsewhere.run
+        named_model.refuse(settings)
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
     patterns = checks.input_patterns(settings.input, settings.output, settings.text_pair_field)
     old = checks.check_output(settings)
+    if local:
+        settings = named_model.fetched(settings)
     names = _label_names(settings)
     checks.check_model(settings, names)
     prices = _prices(settings)

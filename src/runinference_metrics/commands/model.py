@@ -1,0 +1,43 @@
+"""`model`: a folder that can be run, made of a model of the hub, a bucket or a folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runinference_metrics.errors import UserError
+from runinference_metrics.options.command_line import Parser
+from runinference_metrics.options.sources import local_folder, model_source
+
+
+def main(argv: Sequence[str]) -> None:
+    """`model SOURCE --output=FOLDER`: makes a model's folder.
+
+    Raises:
+        UserError: the source is no model that can be run, or the output is taken.
+    """
+    parser = Parser(
+        prog="runinference_metrics model",
+        description="Make a model's folder that can be run: fetched, converted to safetensors and "
+        "tokenizer.json, and compared with transformers' own pipeline.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "SOURCE",
+        type=model_source,
+        help="owner/name of the Hugging Face hub (with @REVISION, else its newest commit), a "
+        "folder, a trainer's folder with checkpoints, or gs://BUCKET/FOLDER",
+    )
+    parser.add_argument(
+        "--output", type=local_folder, required=True, help="a new folder on this machine"
+    )
+    given = parser.parse_args(list(argv))
+    # transformers takes seconds to import: not before the arguments are known to be right.
+    from runinference_metrics.bundling.bundle import bundle
+
+    try:
+        bundled = bundle(given.SOURCE, Path(given.output), print)
+    except UserError as error:
+        flag = "SOURCE" if error.flag == "model" else error.flag
+        raise UserError(flag, error.takes, error.got) from error
+    print(f"{bundled.folder}: {len(bundled.digests)} files, {bundled.size_bytes / 1e6:.1f} MB")
+    for name, digest in bundled.digests.items():
+        print(f"  {digest}  {name}")

@@ -1,0 +1,87 @@
+"""`model` as a user calls it, and the model's name in `run`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from hub_for_tests import COMMIT, Hub, serving_hub
+
+pytestmark = pytest.mark.starts
+
+NAME = "owner/name"
+
+
+@pytest.fixture
+def hub(distilbert: Path) -> Iterator[Hub]:
+    with serving_hub(Hub({NAME: distilbert})) as served:
+        yield served
+
+
+def start(hub: Hub, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    env = {**os.environ, **hub.environment, "HF_HOME": str(folder / "home"),
+           "RUNINFERENCE_METRICS_CACHE": str(folder / "cache")}  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "runinference_metrics", *arguments],
+        cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_a_model_of_the_hub_becomes_a_folder(hub: Hub, tmp_path: Path) -> None:
+    output = tmp_path / "deeper" / "out"
+    done = start(hub, tmp_path, "model", f"https://huggingface.co/{NAME}/tree/main",
+                 f"--output={output}")  # fmt: skip
+    out, err = done.communicate(timeout=120)
+    assert done.returncode == 0, err
+    lines = out.splitlines()
+    assert lines[0].startswith(f"{NAME}@main is {NAME}@{COMMIT} today")
+    assert lines[1].startswith("compared with transformers: the tokens of 300 texts are the same")
+    assert lines[2].startswith(f"{output}: 4 files, ")
+    record = json.loads((output / "digests.json").read_text())
+    assert lines[3:] == [f"  {digest}  {name}" for name, digest in record["files"].items()]
+    assert [one.name for one in output.parent.iterdir()] == ["out"]
+
+
+def test_a_refusal_names_the_source(hub: Hub, tmp_path: Path) -> None:
+    done = start(hub, tmp_path, "model", "owner/other", f"--output={tmp_path / 'out'}")
+    _, err = done.communicate(timeout=120)
+    assert done.returncode == 2
+    assert err.startswith("error: SOURCE takes a sequence classifier with its weights and its voca")
+    assert "got 'owner/other', which is no folder here, and on the hub is not to be seen" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_ended_in_the_middle_it_leaves_nothing(hub: Hub, tmp_path: Path, how: int) -> None:
+    hub.stalls = True
+    (tmp_path / "out").mkdir()
+    done = start(hub, tmp_path, "model", NAME, f"--output={tmp_path / 'out' / 'model'}")
+    assert hub.stalled.wait(60)
+    asked = time.monotonic()
+    done.send_signal(how)
+    _, err = done.communicate(timeout=60)
+    assert time.monotonic() - asked < 10
+    assert done.returncode == 130
+    assert err.splitlines()[-1].endswith("out/model is not made.")
+    assert "Traceback" not in err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_takes_a_model_by_its_name(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a good film\n")
+    done = start(hub, tmp_path, "run", f"--input={tmp_path}/in.txt", f"--output={tmp_path}/out",
+                 f"--model={NAME}@main")  # fmt: skip
+    _, err = done.communicate(timeout=120)
+    assert done.returncode == 0, err
+    folder = tmp_path / "cache" / f"owner--name@{COMMIT}"
+    assert err.count(f"{NAME}@main is {NAME}@{COMMIT} today") == 1
+    assert f"The model is in {folder}" in err
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["run"]["parameters"]["model"] == str(folder)
