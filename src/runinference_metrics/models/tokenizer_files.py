@@ -32,12 +32,15 @@ def check(folder: Path, config: Mapping[str, Any], tokenizer_config: Mapping[str
         ids, special = _ids(tokenizer), _special(tokenizer)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
-            "model", "a tokenizer.json of the tokenizers library", f"{str(file)!r}, damaged"
+            "model",
+            "a tokenizer.json of the tokenizers library",
+            f"{str(file)!r}, damaged: copy it again",
         ) from None
     vocabulary = config.get("vocab_size")
     if isinstance(vocabulary, int) and max(ids.values(), default=0) >= vocabulary:
         token = max(ids, key=ids.__getitem__)
-        got = f"{str(file)!r} with token {ids[token]} for {vocabulary} embeddings (vocab_size)"
+        got = (f"{str(file)!r} with token {ids[token]} for {vocabulary} embeddings (vocab_size): "
+               "take tokenizer and model from the same place")  # fmt: skip
         raise UserError("model", _TAKES, got)
     ordinary = len(ids.keys() - special)
     if ordinary < max(1, (vocabulary if isinstance(vocabulary, int) else 0) * _LEAST_TOKENS):
@@ -48,7 +51,8 @@ def check(folder: Path, config: Mapping[str, Any], tokenizer_config: Mapping[str
     expected = config.get("pad_token_id")
     pads_with = ids.get(_content(tokenizer_config.get("pad_token")))
     if isinstance(expected, int) and pads_with not in (None, expected):
-        got = f"{str(file)!r} that pads with token {pads_with}, config.json says {expected}"
+        got = (f"{str(file)!r} that pads with token {pads_with}, config.json says {expected}: "
+               "set pad_token_id there, if the tokenizer is the model's own")  # fmt: skip
         raise UserError("model", _TAKES, got)
 
 
