@@ -28,6 +28,7 @@ CONFIG_FILES = (
 # What bundling/ recorded of the files, when the folder was made.
 DIGESTS = "digests.json"
 _TAKES = "a folder with a sequence-classification model"
+_MAKE_ONE = "`python -m runinference_metrics model FOLDER --output=NEW` makes it, or says why not"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class ModelFolder:
         """
         folder = Path(path)
         if not folder.is_dir():
-            raise UserError("model", _TAKES, f"{path!r}, which is no folder")
+            got = f"{path!r}, which is no folder: name one, or owner/name@revision of the hub"
+            raise UserError("model", _TAKES, got)
         names = {file.name for file in folder.iterdir() if file.is_file()}
         contents: dict[str, bytes] = {
             name: (folder / name).read_bytes()
@@ -105,13 +107,16 @@ class ModelFolder:
         """
         for name in ("config.json", "tokenizer.json"):
             if name not in names:
-                raise UserError("model", _TAKES, f"{path!r}, which has no {name}")
+                got = f"{path!r}, which has no {name}: {_MAKE_ONE}"
+                raise UserError("model", _TAKES, got)
         if not any(is_weight_file(name) for name in names):
-            raise UserError("model", _TAKES, f"{path!r}, which has no safetensors weights")
+            got = f"{path!r}, which has no safetensors weights: {_MAKE_ONE}"
+            raise UserError("model", _TAKES, got)
         config = _json_object(path, "config.json", contents)
         architecture = _architecture(config)
         if architecture and not architecture.endswith("ForSequenceClassification"):
-            raise UserError("model", _TAKES, f"{path!r}, whose architecture is {architecture}")
+            got = f"{path!r}, whose architecture is {architecture}: train it on labels first"
+            raise UserError("model", _TAKES, got)
         return cls(
             path,
             config.get("model_type"),

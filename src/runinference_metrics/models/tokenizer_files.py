@@ -30,7 +30,9 @@ def check(folder: Path, config: Mapping[str, Any]) -> None:
         ids, added = _ids(tokenizer), _added(tokenizer)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(
-            "model", "a tokenizer.json of the tokenizers library", f"{str(file)!r}, damaged"
+            "model",
+            "a tokenizer.json of the tokenizers library",
+            f"{str(file)!r}, damaged: copy it again",
         ) from None
     vocabulary = config.get("vocab_size")
     least = _LEAST_SHARE * vocabulary if isinstance(vocabulary, int) else 0
@@ -46,7 +48,8 @@ def check(folder: Path, config: Mapping[str, Any]) -> None:
     # Tokens that were added later may have no embedding: a text with one of them has no answer.
     if isinstance(vocabulary, int) and max(ids.values(), default=0) >= vocabulary:
         token = max(ids, key=ids.__getitem__)
-        got = f"{str(file)!r} with token {ids[token]} for {vocabulary} embeddings (vocab_size)"
+        got = (f"{str(file)!r} with token {ids[token]} for {vocabulary} embeddings (vocab_size): "
+               "take tokenizer and model from the same place")  # fmt: skip
         raise UserError("model", _TAKES, got)
 
 

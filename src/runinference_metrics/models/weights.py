@@ -21,15 +21,19 @@ _DTYPE_BYTES = {
 }  # fmt: skip
 # What else files of this name turn out to be, by their first bytes. Looked at only once a file is
 # known not to be safetensors, whose length field could begin with these bytes too.
+_PICKLE = (
+    "a pickle, which is never loaded: name it pytorch_model.bin, and `python -m "
+    "runinference_metrics model FOLDER --output=NEW` converts it"
+)
 _OTHER_FORMATS = (
-    (b"PK\x03\x04", "a zip archive, as torch.save writes it: a pickle, which is never loaded"),
-    (b"\x80\x02", "a pickle, which is never loaded"),
-    (b"\x80\x03", "a pickle, which is never loaded"),
-    (b"\x80\x04", "a pickle, which is never loaded"),
-    (b"\x80\x05", "a pickle, which is never loaded"),
+    (b"PK\x03\x04", f"a zip archive, as torch.save writes it: {_PICKLE}"),
+    (b"\x80\x02", _PICKLE),
+    (b"\x80\x03", _PICKLE),
+    (b"\x80\x04", _PICKLE),
+    (b"\x80\x05", _PICKLE),
     (b"version https://git-lfs", "a pointer of Git LFS instead of the file: run git lfs pull"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"<", "markup, perhaps the page of an error"),
+    (b"\x89HDF", "an HDF5 file, as TensorFlow writes it: save the model as safetensors"),
+    (b"<", "markup, perhaps the page of an error: fetch it again"),
 )
 # The prefix of all weights but the head's, by config.json's model_type.
 PREFIXES = {
@@ -59,7 +63,9 @@ def shapes(file: Path) -> dict[str, tuple[int, ...]]:
         tensors = {name: one for name, one in header.items() if name != "__metadata__"}
         found = {name: _Tensor.of(one) for name, one in tensors.items()}
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise _wrong(file, _format_of(start) or "a file whose header is damaged") from None
+        raise _wrong(
+            file, _format_of(start) or "a file whose header is damaged: copy it again"
+        ) from None
     end = 0
     for name, one in sorted(found.items(), key=lambda item: item[1].begin):
         if one.begin != end or one.end < one.begin or one.is_of_wrong_size():
@@ -68,7 +74,9 @@ def shapes(file: Path) -> dict[str, tuple[int, ...]]:
     stored = size_bytes - 8 - length
     if end != stored:
         what = "ends early" if stored < end else "goes on behind its end"
-        raise _wrong(file, f"a file that {what}: {stored:,} bytes of weights, not {end:,}")
+        raise _wrong(
+            file, f"a file that {what}: {stored:,} bytes of weights, not {end:,}: copy it again"
+        )
     return {name: one.shape for name, one in found.items()}
 
 
@@ -104,12 +112,13 @@ def check_index(index: Path, found: Mapping[str, set[str]]) -> None:
         listed = json.loads(index.read_bytes())["weight_map"]
         pairs = [(str(name), str(shard)) for name, shard in listed.items()]
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise _wrong(index, "an index that is damaged") from None
+        raise _wrong(index, "an index that is damaged: copy it again") from None
     for name, shard in pairs:
         if shard not in found:
-            raise _wrong(index, f"an index of {shard}, which is missing")
+            raise _wrong(index, f"an index of {shard}, which is missing: copy that too")
         if name not in found[shard]:
-            raise _wrong(index, f"an index of {name} in {shard}, in which it is missing")
+            raise _wrong(index, f"an index of {name} in {shard}, in which it is missing: "
+                                "copy all files of the model again")  # fmt: skip
 
 
 def check_fit(
@@ -148,7 +157,10 @@ def _wrong(file: Path, got: str) -> UserError:
 
 
 def _unfit(path: str, got: str) -> UserError:
-    return UserError("model", "weights that fit the config.json beside them", f"{path!r}: {got}")
+    step = "take both from the same model"
+    return UserError(
+        "model", "weights that fit the config.json beside them", f"{path!r}: {got}; {step}"
+    )
 
 
 def _format_of(start: bytes) -> str | None:
@@ -157,8 +169,9 @@ def _format_of(start: bytes) -> str | None:
 
 def _cut_short(length: int, size_bytes: int, start: bytes) -> str:
     if not start:
-        return "an empty file"
+        return "an empty file: copy it again"
     # A header begins with a brace: then the length before it can be believed.
     if start[8:9] == b"{" and length <= _LONGEST_HEADER_BYTES:
-        return f"a file that ends early: {size_bytes:,} bytes, and {length:,} are in its header"
+        return (f"a file that ends early: {size_bytes:,} bytes, and {length:,} are in its header; "
+                "copy it again")  # fmt: skip
     return "a file of another format"
