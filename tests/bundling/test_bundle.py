@@ -108,7 +108,7 @@ def test_from_the_hub_comes_only_what_is_needed(
     assert said[0] == f"{NAME}@{COMMIT[:7]} is {NAME}@{COMMIT} today; write that to get the same " \
                       "model again"  # fmt: skip
     # The tokenizer made of the vocabulary is transformers' own.
-    assert ModelFolder.read(str(output)).max_length == 64
+    assert ModelFolder.read(str(output)).max_length() == 64
     own = AutoTokenizer.from_pretrained(old)
     text = "A GOOD film! films unknown"
     assert AutoTokenizer.from_pretrained(output)(text)["input_ids"] == own(text)["input_ids"]

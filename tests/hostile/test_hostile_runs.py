@@ -16,6 +16,7 @@ from runinference_metrics.__main__ import main
 from runinference_metrics.errors import UserError
 from runinference_metrics.models import remote as remote_model
 from runinference_metrics.models.folder import ModelFolder
+from runinference_metrics.models.heads import Head
 from runinference_metrics.models.remote import RemoteModel
 from runinference_metrics.reading import rows as reading
 from runinference_metrics.reading import transform
@@ -273,4 +274,4 @@ def test_no_name_of_a_models_file_leads_out_of_its_folder(
     digest = hashlib.sha256(b"secret").hexdigest()
     (folder / "digests.json").write_text(json.dumps({"files": {"../secret.txt": digest}}))
     with pytest.raises(UserError, match="with SHA-256 nothing"):
-        ModelFolder(str(folder), "Some", False, 512).check_digests()
+        ModelFolder(str(folder), None, None, Head(("a", "b"), "softmax"), 512, None).check_digests()

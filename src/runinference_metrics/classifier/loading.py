@@ -20,6 +20,9 @@ from runinference_metrics.errors import UserError, first_line
 from runinference_metrics.models import weights
 from runinference_metrics.models.folder import SINGLE_FILE, ModelFolder
 
+_SAME_PLACE = "take both from the same place"
+_MAKE_ANEW = "`python -m runinference_metrics model FOLDER --output=NEW` makes one, or says why not"
+
 
 def load_config(folder: ModelFolder) -> Any:
     """The model's configuration, as transformers reads it, with the labels of `folder`.
@@ -129,21 +132,21 @@ def _load_model(folder: ModelFolder, config: Any, dtype: torch.dtype) -> Any:
     # Wherever one of these is let pass, transformers puts random numbers, or leaves out layers.
     missing = sorted(found["missing_keys"])
     if missing:
-        raise UserError(
-            "model",
-            "a trained sequence classifier",
-            f"{folder.path!r}, whose weights lack {_first(missing)}",
+        got = (
+            f"{folder.path!r}, whose weights lack {_first(missing)}: name a checkpoint that was "
+            "trained on labels, with the config.json that was saved beside it"
         )
+        raise UserError("model", "a trained sequence classifier", got)
     takes = "weights that fit the config.json beside them"
     mismatched = sorted(found["mismatched_keys"])
     if mismatched:
         name, stored, expected = mismatched[0][:3]
         got = f"{name} of {_shape(stored)}, which config.json makes {_shape(expected)}"
-        raise UserError("model", takes, f"{folder.path!r}: {got}")
+        raise UserError("model", takes, f"{folder.path!r}: {got}: {_SAME_PLACE}")
     surplus = _more_of_the_same(found["unexpected_keys"], model.state_dict())
     if surplus:
         got = f"{_first(surplus)}, for which config.json has no layers"
-        raise UserError("model", takes, f"{folder.path!r}: {got}")
+        raise UserError("model", takes, f"{folder.path!r}: {got}: {_SAME_PLACE}")
     return model
 
 
@@ -155,17 +158,22 @@ def load_tokenizer(folder: ModelFolder) -> Any:
         )
     except Exception as error:
         takes = "a model with a tokenizer that transformers can load"
-        got = f"{folder.path!r}: {type(error).__name__}: {first_line(error)}"
+        got = f"{folder.path!r}: {type(error).__name__}: {first_line(error)}: {_MAKE_ANEW}"
         raise UserError("model", takes, got) from error
     if not tokenizer.is_fast:
         takes = "a model with a fast tokenizer, one of the tokenizers library"
-        got = f"{folder.path!r}, whose {type(tokenizer).__name__} is written in Python"
+        got = (
+            f"{folder.path!r}, whose {type(tokenizer).__name__} is written in Python: {_MAKE_ANEW}"
+        )
         raise UserError("model", takes, got)
     return tokenizer
 
 
 def _unloadable(folder: ModelFolder, error: Exception) -> UserError:
-    got = f"{folder.path!r}: {first_line(error)}"
+    got = (
+        f"{folder.path!r}: {first_line(error)} (transformers {transformers.__version__} is here, and "
+        "no code of a model's own is run)"
+    )
     return UserError("model", "a model that transformers can load", got)
 
 
