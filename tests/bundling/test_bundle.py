@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import ByteLevelBPETokenizer
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BartConfig,
@@ -231,7 +233,7 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
         (_without("tokenizer.json", "tokenizer_config.json", merges__txt="#version: 0.2\n"),
          "which has no vocabulary: looked for vocab.txt; it has merges.txt. Add the tokenizer"),
         (_without("tokenizer.json", merges__txt="#version: 0.2\n"),
-         "whose tokenizer transformers cannot load (ValueError: "),
+         "whose tokenizer transformers cannot load of merges.txt (ValueError: "),
         (_without("config.json"), "which has no config.json"),
         (_without(WEIGHTS), "which has no weights: looked for model.safetensors, pytorch_model.bin "
          "and their shards; it has config.json, tokenizer.json"),
@@ -281,6 +283,27 @@ def test_a_tokenizer_of_special_tokens_alone_is_none(
         bundle(str(source), tmp_path / "out", said.append)
     with pytest.raises(UserError, match="the vocabulary is missing"):
         ModelFolder.read(str(source))
+
+
+def test_a_vocabulary_of_two_files_takes_both(tmp_path: Path, said: list[str]) -> None:
+    """Without its merges transformers would make up others, and split words at other places."""
+    folder = make_model(tmp_path / "source", "roberta")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    trained = ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trained.train_from_iterator(["a good film, not a dull film"] * 9, 300, special_tokens=special)
+    trained.save_model(str(folder))
+    made = AutoConfig.from_pretrained(folder)
+    made.vocab_size, made.pad_token_id = 320, 1
+    AutoModelForSequenceClassification.from_config(made).save_pretrained(folder)
+    bundle(str(folder), tmp_path / "out", said.append)
+    text = "a good dull film, naïve"
+    expected = trained.encode(text).tokens
+    assert AutoTokenizer.from_pretrained(tmp_path / "out").tokenize(text) == expected
+    (folder / "merges.txt").unlink()
+    with pytest.raises(UserError, match=r"transformers cannot load of vocab\.json \(ValueError: "):
+        bundle(str(folder), tmp_path / "out2", said.append)
 
 
 class Anything:
