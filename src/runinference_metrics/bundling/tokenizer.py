@@ -12,6 +12,8 @@ from runinference_metrics.bundling.parts import (
     TOKENIZER,
     TOKENIZER_SETTINGS,
     Parts,
+    is_vocabulary,
+    listed,
     no_vocabulary,
 )
 from runinference_metrics.errors import UserError, first_line
@@ -63,8 +65,10 @@ def load(source: str, folder: Path) -> Any:
         )
     except Exception as error:
         why = f"{type(error).__name__}: {first_line(error)}"
-        got = (f"{source!r}, whose tokenizer transformers cannot load ({why}): write it anew with "
-               "tokenizer.save_pretrained(FOLDER)")  # fmt: skip
+        names = (one.name for one in folder.iterdir())
+        made_of = listed(name for name in names if name == TOKENIZER or is_vocabulary(name))
+        got = (f"{source!r}, whose tokenizer transformers cannot load of {made_of} ({why}): write "
+               "it anew with tokenizer.save_pretrained(FOLDER)")  # fmt: skip
         raise UserError("model", TAKES, got) from error
 
 
