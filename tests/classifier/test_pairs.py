@@ -4,7 +4,7 @@ import copy
 import json
 import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import models, pre_tokenizers, processors
 from transformers import (
+    AutoTokenizer,
     BertTokenizer,
     DebertaV2Tokenizer,
     PreTrainedTokenizerFast,
@@ -28,7 +29,9 @@ from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.pairs import longest_first
 from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer
 from runinference_metrics.errors import UserError
+from runinference_metrics.records.record import Record, RecordBatch
 from runinference_metrics.records.text import Text
+from runinference_metrics.recovery.batch import classify_batch
 
 LETTERS = "abcdef"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -149,7 +152,7 @@ def test_two_long_texts_cost_no_more_than_their_tokens(distilbert: Path) -> None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10
 
 
-def reference(model: Path, pairs: list[tuple[str, str]]) -> list[dict[str, float]]:
+def reference(model: Path, pairs: Sequence[Any]) -> list[dict[str, float]]:
     pipe = pipeline("text-classification", model=str(model), dtype=torch.float32, device="cpu")
     found = [
         pipe({"text": first, "text_pair": second}, top_k=None, truncation=True)
@@ -200,6 +203,25 @@ def test_the_type_of_the_second_text_counts(bert: Path) -> None:
     # The same tokens: here [SEP] parts two texts, there it stands in one.
     pair, single = ("good film", "bad story"), "good film [SEP] bad story"
     assert classifier.classify([pair]).scores != classifier.classify([single]).scores
+
+
+def test_a_bad_second_text_costs_its_pair_alone(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "m", "bert")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.add_tokens(["brandnew"])
+    tokenizer.save_pretrained(model)
+    pairs = [("good", "film"), ("good", "a brandnew film"), ("bad", "")]
+    batch = RecordBatch.of([Record(pair, "f", n + 1, n) for n, pair in enumerate(pairs)])
+    classifier = ClassifierSpec(str(model), precision="float32").load()
+    found = classify_batch(classifier.classify, batch)
+    assert found.batch.texts == [pairs[0], pairs[2]]
+    (letter,) = found.rejected
+    assert letter.reason == "unknown_token"
+    assert (letter.text, letter.position, letter.id) == (pairs[1], 2, 1)
+    for scores, right in zip(
+        found.classification.scores, reference(model, found.batch.texts), strict=True
+    ):
+        assert scores == pytest.approx([right[name] for name in classifier.label_names], abs=1e-5)
 
 
 def test_single_texts_never_make_the_encoder_of_pairs(bert: Path) -> None:

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 from zoo_architectures import ARCHITECTURES, CASES, Case, possible
-from zoo_checks import PRECISIONS, check_answers, check_limit, check_other_side, check_precision
+from zoo_checks import (
+    PRECISIONS,
+    check_answers,
+    check_limit,
+    check_other_side,
+    check_pairs,
+    check_precision,
+)
 from zoo_factory import make
 from zoo_row import row
 from zoo_specimen import Specimen
@@ -26,6 +33,10 @@ def specimen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def test_it_equals_the_pipeline(specimen: Specimen) -> None:
     check_answers(specimen)
+
+
+def test_it_equals_the_pipeline_with_pairs(specimen: Specimen) -> None:
+    check_pairs(specimen)
 
 
 def test_it_equals_the_pipeline_at_its_limit(specimen: Specimen) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from zoo_architectures import ARCHITECTURES, CASES
-from zoo_checks import check_answers, check_limit, check_other_side
+from zoo_checks import check_answers, check_limit, check_other_side, check_pairs
 from zoo_specimen import Specimen
 
 
@@ -25,6 +25,7 @@ from zoo_specimen import Specimen
 def test_it_equals_the_pipeline(tmp_path: Path, model_type: str) -> None:
     specimen = Specimen.made(tmp_path, model_type)
     check_answers(specimen)
+    check_pairs(specimen)
     check_limit(specimen)
     check_other_side(specimen, tmp_path / "other")
 

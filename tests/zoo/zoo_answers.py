@@ -12,6 +12,7 @@ import torch
 from transformers import pipeline
 
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
+from runinference_metrics.records.text import Text
 
 
 @dataclass(frozen=True)
@@ -38,28 +39,29 @@ class Reference:
     def _loaded(self) -> Any:
         return copy.deepcopy(self.pipe.model)
 
-    def scores(self, text: str, max_length: int | None = None) -> np.ndarray:
+    def scores(self, text: Text, max_length: int | None = None) -> np.ndarray:
         """The scores of a text, in the order of the labels.
 
         Args:
-            text: the text.
+            text: the text, or a pair of texts.
             max_length: it is cut to so many tokens.
         """
         if self.fresh:
             self.pipe.model = copy.deepcopy(self._loaded)
         cut = {} if max_length is None else {"truncation": True, "max_length": max_length}
-        found = {one["label"]: one["score"] for one in self.pipe(text, top_k=None, **cut)}
+        given = text if isinstance(text, str) else {"text": text[0], "text_pair": text[1]}
+        found = {one["label"]: one["score"] for one in self.pipe(given, top_k=None, **cut)}
         names = self.pipe.model.config.id2label
         return np.array([found[names[number]] for number in range(len(names))])
 
-    def all_scores(self, texts: Sequence[str], max_length: int | None = None) -> np.ndarray:
+    def all_scores(self, texts: Sequence[Text], max_length: int | None = None) -> np.ndarray:
         """The scores of texts: [texts, labels]."""
         return np.array([self.scores(text, max_length) for text in texts])
 
-    def can(self, text: str) -> bool:
+    def can(self, text: Text, max_length: int | None = None) -> bool:
         """Whether it has an answer for a text."""
         try:
-            self.scores(text)
+            self.scores(text, max_length)
         except Exception:
             return False
         return True
@@ -72,7 +74,7 @@ def classifier(folder: Path, precision: str = "float32") -> Classifier:
     return ClassifierSpec(str(folder), precision=precision).load()
 
 
-def scores(of: Classifier, texts: Sequence[str]) -> np.ndarray:
+def scores(of: Classifier, texts: Sequence[Text]) -> np.ndarray:
     """The program's scores of texts, classified in one call: [texts, labels]."""
     return np.array(of.classify(list(texts)).scores)
 

@@ -8,7 +8,7 @@ import pytest
 from zoo_answers import Reference, classifier, difference, scores
 from zoo_factory import pad_on
 from zoo_specimen import Specimen
-from zoo_texts import text_of
+from zoo_texts import mixed_pairs, text_of
 
 from runinference_metrics.classifier.classifier import Classifier
 from runinference_metrics.classifier.devices import DTYPES
@@ -38,6 +38,16 @@ def check_answers(specimen: Specimen) -> None:
         # Without a token, the pipeline fails; so must the program, which then names the text.
         with pytest.raises(Exception, match=r"."):
             specimen.ours.classify([""])
+
+
+def check_pairs(specimen: Specimen) -> None:
+    """Pairs of texts in one call have the scores that they have alone."""
+    most = specimen.ours.effective.max_length
+    pairs = [pair for pair in mixed_pairs() if specimen.reference.can(pair, most)]
+    assert len(pairs) > 15, "the pipeline has no answers for pairs"
+    expected = specimen.reference.all_scores(pairs, most)
+    assert np.ptp(expected, axis=0).max() > 0.1, "the model does not tell pairs apart"
+    assert difference(scores(specimen.ours, pairs), expected).max() < EXACT
 
 
 def check_limit(specimen: Specimen) -> None:

@@ -19,6 +19,14 @@ def mixed_texts() -> list[str]:
     return texts
 
 
+def mixed_pairs() -> list[tuple[str, str]]:
+    """Pairs of such texts, with blank ones, and some that are too long for most of the zoo."""
+    texts = mixed_texts()
+    pairs = list(zip(texts, texts[7:], strict=False))[::2]
+    pairs += [("good", ""), ("", "good"), ("good", " "), ("good " * 70, "a dull film " * 30)]
+    return [*pairs, ("good", "dull film " * 90), ("dull film " * 90, "good")]
+
+
 def special_texts(tokens: Sequence[str]) -> list[str]:
     """Texts with special tokens in them, each at the beginning, in the middle and at the end.
 

@@ -31,6 +31,7 @@ class Kind:
         special: its special tokens, from token 0.
         frame: what stands around a text, as the tokenizers library writes it.
         roles: which of them is which, as transformers names them.
+        pair_frame: what stands around two texts; empty where they stand one behind the other.
         type_ids: whether it gives token types.
         mask: whether it gives a mask of what is padding.
         pad_left: whether it pads on the left.
@@ -40,6 +41,7 @@ class Kind:
     special: tuple[str, ...]
     frame: str
     roles: dict[str, str]
+    pair_frame: str = ""
     type_ids: bool = False
     mask: bool = True
     pad_left: bool = False
@@ -75,6 +77,7 @@ class Kind:
         if self.frame != "$A":
             tokenizer.post_processor = processors.TemplateProcessing(
                 single=self.frame,
+                pair=self.pair_frame or None,
                 special_tokens=[(token, numbers[token]) for token in self.special],
             )
         given = {"token_type_ids": self.type_ids, "attention_mask": self.mask}
@@ -136,18 +139,40 @@ def _roles(**tokens: str) -> dict[str, str]:
 _CLS = _roles(pad="[PAD]", unk="[UNK]", cls="[CLS]", sep="[SEP]", mask="[MASK]")
 _S = _roles(bos="<s>", eos="</s>", pad="<pad>", unk="<unk>", cls="<s>", sep="</s>", mask="<mask>")
 
-BERT = Kind(_words, ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), "[CLS] $A [SEP]", _CLS, True)
+BERT = Kind(
+    _words,
+    ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+    "[CLS] $A [SEP]",
+    _CLS,
+    "[CLS] $A [SEP] $B:1 [SEP]:1",
+    type_ids=True,
+)
 # BERT's frame around SentencePiece.
 ALBERT = replace(BERT, cut=_pieces, type_ids=False)
-ROBERTA = Kind(_bytes, ("<s>", "<pad>", "</s>", "<unk>", "<mask>"), "<s> $A </s>", _S)
+ROBERTA = Kind(
+    _bytes,
+    ("<s>", "<pad>", "</s>", "<unk>", "<mask>"),
+    "<s> $A </s>",
+    _S,
+    "<s> $A </s> </s> $B </s>",
+)
 XLM_ROBERTA = replace(ROBERTA, cut=_pieces)
 XLM = replace(ROBERTA, cut=_words).with_padding_at(2)
 # A language behind the end.
-MBART = replace(XLM_ROBERTA, special=(*ROBERTA.special, "en_XX"), frame="$A </s> en_XX")
+MBART = replace(
+    XLM_ROBERTA,
+    special=(*ROBERTA.special, "en_XX"),
+    frame="$A </s> en_XX",
+    pair_frame="$A $B </s> en_XX",
+)
 # The end stands at the beginning.
-OPT = replace(ROBERTA, frame="</s> $A")
+OPT = replace(ROBERTA, frame="</s> $A", pair_frame="</s> $A </s>:1 $B:1")
 T5 = Kind(
-    _pieces, ("<pad>", "</s>", "<unk>"), "$A </s>", _roles(pad="<pad>", eos="</s>", unk="<unk>")
+    _pieces,
+    ("<pad>", "</s>", "<unk>"),
+    "$A </s>",
+    _roles(pad="<pad>", eos="</s>", unk="<unk>"),
+    "$A </s> $B </s>",
 )
 XLNET = Kind(
     _pieces,
@@ -155,6 +180,7 @@ XLNET = Kind(
     "$A:0 <sep>:0 <cls>:2",
     _roles(bos="<s>", eos="</s>", unk="<unk>", sep="<sep>", cls="<cls>", pad="<pad>",
            mask="<mask>"),
+    "$A:0 <sep>:0 $B:1 <sep>:1 <cls>:2",
     type_ids=True,
     pad_left=True,
 )  # fmt: skip
@@ -185,6 +211,7 @@ LLAMA = Kind(
     ("<unk>", "<s>", "</s>", "<pad>"),
     "<s> $A",
     _roles(bos="<s>", eos="</s>", unk="<unk>", pad="<pad>"),
+    "<s> $A <s>:1 $B:1",
     pad_left=True,
 )
 GEMMA = Kind(
@@ -192,5 +219,6 @@ GEMMA = Kind(
     ("<pad>", "<eos>", "<bos>", "<unk>"),
     "<bos> $A",
     _roles(bos="<bos>", eos="<eos>", unk="<unk>", pad="<pad>"),
+    "<bos> $A <bos>:1 $B:1",
     pad_left=True,
 )
