@@ -171,8 +171,8 @@ def load_tokenizer(folder: ModelFolder) -> Any:
 
 def _unloadable(folder: ModelFolder, error: Exception) -> UserError:
     got = (
-        f"{folder.path!r}: {first_line(error)} (transformers {transformers.__version__} is here, and "
-        "no code of a model's own is run)"
+        f"{folder.path!r}: {first_line(error)} (transformers {transformers.__version__} is here, "
+        "and no code of a model's own is run)"
     )
     return UserError("model", "a model that transformers can load", got)
 
