@@ -110,7 +110,7 @@ lock: $(VENV)/ready-dev ## write requirements*.txt anew from pyproject.toml; UPG
 
 model: $(VENV)/ready-convert ## make the folder TO of the model SOURCE (owner/name@revision, a folder, gs://…)
 	$(call need,TO,the new folder for the model,models/sst2)
-	@$(BIN)/python -m runinference_metrics model '$(SOURCE)' --output='$(TO)'
+	@$(BIN)/python -m runinference_metrics model '$(SOURCE)' --output='$(TO)' $(ARGS)
 
 image: ## build IMAGE with CUDA 13, for CPU and GPU workers
 	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +42,19 @@ class Bundled:
     size_bytes: int
 
 
-def bundle(source: str, output: Path, say: Callable[[str], None]) -> Bundled:
+def bundle(
+    source: str,
+    output: Path,
+    say: Callable[[str], None],
+    label_names: Sequence[str] | None = None,
+) -> Bundled:
     """Makes the folder `output` of a source; it appears whole or not at all.
 
     Args:
         source: a folder, `gs://bucket/folder`, or owner/name[@revision] of the hub.
         output: a new folder, or an empty one.
         say: takes a sentence for the user.
+        label_names: names for the model's labels, in the place of those in its config.json.
 
     Raises:
         UserError: the source is no sequence classifier that can be run, or `output` is taken.
@@ -68,7 +74,7 @@ def bundle(source: str, output: Path, say: Callable[[str], None]) -> Bundled:
         raise UserError("output", "a folder that can be made", one_line(error)) from error
     with work as folder, ends_at_once(f"Interrupted: {output} is not made."):
         try:
-            return _bundle(source, Path(folder), output, say)
+            return _bundle(source, Path(folder), output, say, label_names)
         except OSError as error:
             raise RunFailed(f"{output} cannot be written: {one_line(error)}") from error
 
@@ -96,7 +102,13 @@ def _check_output(output: Path) -> None:
         raise UserError("output", "a new folder", got)
 
 
-def _bundle(source: str, work: Path, output: Path, say: Callable[[str], None]) -> Bundled:
+def _bundle(
+    source: str,
+    work: Path,
+    output: Path,
+    say: Callable[[str], None],
+    label_names: Sequence[str] | None,
+) -> Bundled:
     place = places.find(source, work, say)
     parts = Parts.of(place.name, place.names)
     # The weights come last: most that cannot be run are known without them.
@@ -105,6 +117,8 @@ def _bundle(source: str, work: Path, output: Path, say: Callable[[str], None]) -
     made = work / "model"
     made.mkdir()
     shutil.copyfile((original / CONFIG).resolve(), made / CONFIG)
+    if label_names:
+        config.name_labels(place.name, made / CONFIG, label_names)
     tokenizer.write(place.name, parts, original, made)
     weights.write(place.name, parts, original, made)
     try:

@@ -35,7 +35,7 @@ def compare(source: str, original: Path, output: Path) -> str:
     # Only one of the two models is in memory at a time.
     del classifier
     compared = _compare_tokens(source, original, output)
-    own = _own_scores(source, original, given, max_length)
+    own = _own_scores(source, original, output, given, max_length)
     for text, scores, expected in zip(given, found.scores, own, strict=True):
         for label, score in zip(labels, scores, strict=True):
             # Not a number where the pipeline has no such label: no difference is small then.
@@ -65,15 +65,20 @@ def _tokens(one: Any, text: str) -> Any:
 
 
 def _own_scores(
-    source: str, folder: Path, given: list[str], max_length: int
+    source: str, folder: Path, output: Path, given: list[str], max_length: int
 ) -> list[dict[str, float]]:
     """The scores of transformers' pipeline, text by text: nothing is padded."""
-    from transformers import AutoModelForSequenceClassification, pipeline
+    from transformers import AutoConfig, AutoModelForSequenceClassification, pipeline
 
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(
-            str(folder), dtype=torch.float32, local_files_only=True, trust_remote_code=False
+        # With the labels as they are named there.
+        config = AutoConfig.from_pretrained(
+            str(output), local_files_only=True, trust_remote_code=False
         )
+        model = AutoModelForSequenceClassification.from_pretrained(
+            str(folder), config=config, dtype=torch.float32, local_files_only=True,
+            trust_remote_code=False,
+        )  # fmt: skip
         classify = pipeline(
             "text-classification", model=model, tokenizer=tokenizer.load(source, folder),
             top_k=None, device="cpu",

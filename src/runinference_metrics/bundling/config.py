@@ -1,7 +1,7 @@
 """What config.json says of a model that cannot be run here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from transformers.models.auto.modeling_auto import (
 
 from runinference_metrics.bundling.parts import CONFIG, TAKES
 from runinference_metrics.errors import UserError
+from runinference_metrics.models.heads import Head
 
 _LFS = b"version https://git-lfs"
 
@@ -35,6 +36,19 @@ def read(source: str, folder: Path) -> dict[str, Any]:
     if why := _why_not(config):
         raise _unusable(source, why)
     return config
+
+
+def name_labels(source: str, file: Path, names: Sequence[str]) -> None:
+    """Writes the names of the labels into a config.json.
+
+    Raises:
+        UserError: the model has another number of labels.
+    """
+    config = json.loads(file.read_bytes())
+    Head.of(source, config, names)
+    config["id2label"] = {str(number): name for number, name in enumerate(names)}
+    config["label2id"] = {name: number for number, name in enumerate(names)}
+    file.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def _why_not(config: Mapping[str, Any]) -> str:

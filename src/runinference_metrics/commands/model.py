@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runinference_metrics.errors import UserError
+from runinference_metrics.options import label_names
 from runinference_metrics.options.command_line import Parser
 from runinference_metrics.options.sources import local_folder, model_source
 
@@ -29,12 +30,26 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--output", type=local_folder, required=True, help="a new folder on this machine"
     )
+    parser.add_argument(
+        "--label_names",
+        type=label_names.value,
+        default="",
+        help="names for the labels, in the place of the model's own: 0=neg,1=pos, or a file",
+    )
     given = parser.parse_args(list(argv))
+    names = label_names.inline(given.label_names)
+    if given.label_names and names is None:
+        path = Path(given.label_names)
+        try:
+            names = label_names.of_file(path.read_bytes(), given.label_names)
+        except OSError as error:
+            got = f"{given.label_names!r}: {error.strerror}"
+            raise UserError("label_names", "a file that can be read", got) from error
     # transformers takes seconds to import: not before the arguments are known to be right.
     from runinference_metrics.bundling.bundle import bundle
 
     try:
-        bundled = bundle(given.SOURCE, Path(given.output), print)
+        bundled = bundle(given.SOURCE, Path(given.output), print, names)
     except UserError as error:
         flag = "SOURCE" if error.flag == "model" else error.flag
         raise UserError(flag, error.takes, error.got) from error

@@ -59,11 +59,10 @@ def _stated(path: str, config: Mapping[str, Any]) -> dict[int, Any] | int | None
 
 
 def _named(stated: dict[int, Any] | int | None, named: Sequence[str]) -> tuple[str, ...]:
+    # However they are numbered: transformers, too, takes as many outputs. Where nothing is stated,
+    # loading compares them with the weights.
     outputs = len(stated) if isinstance(stated, dict) else stated
-    # Of labels that are wrongly numbered, the number may be wrong too: loading compares it with
-    # the weights.
-    sound = not isinstance(stated, dict) or sorted(stated) == list(range(len(stated)))
-    if outputs is not None and sound and outputs != len(named):
+    if outputs is not None and outputs != len(named):
         raise UserError(
             "label_names", f"a name for each of the {outputs} labels of this model", _listed(named)
         )
