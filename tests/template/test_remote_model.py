@@ -226,7 +226,7 @@ def test_a_model_of_another_kind_fails_at_launch(
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
         "error: --model takes a folder with a sequence-classification model; got "
-        "'gs://results/other', whose architecture is GPT2LMHeadModel"
+        "'gs://results/other', whose architecture is GPT2LMHeadModel: train it on labels first"
     )
 
 
