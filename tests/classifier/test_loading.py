@@ -223,3 +223,11 @@ def test_the_classifier_and_its_gpu_benchmark_need_only_torch_and_transformers()
     if not torch.cuda.is_available():
         assert done.stdout.startswith("5\nnot run: no GPU"), done.stderr
     assert done.returncode == 0, done.stderr
+
+
+def test_what_transformers_says_of_a_configuration_is_whole(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m", "distilbert")
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"n_layers": "two"}))
+    with pytest.raises(UserError, match=r"'n_layers': .*int.*transformers .* is here"):
+        load(folder)

@@ -39,6 +39,7 @@ def _config(**changes: Any) -> Callable[[Path], None]:
         (lambda folder: (folder / "config.json").write_text("{"), "which is no JSON"),
         (lambda folder: (folder / "config.json").write_text("[]"), "which is no JSON object"),
         (_config(architectures=["BertForMaskedLM"]), "whose architecture is BertForMaskedLM"),
+        (_config(quantization_config={"quant_method": "gptq"}), "which is quantised (gptq)"),
     ],
 )
 def test_a_folder_that_is_no_classifier_says_why(

@@ -16,10 +16,12 @@ from runinference_metrics.classifier.neighbours import Unusable, settle
 from runinference_metrics.classifier.network import Network
 from runinference_metrics.classifier.padded_model import PaddedModel
 from runinference_metrics.classifier.tokens import Tokenizer
-from runinference_metrics.errors import UserError, first_line
+from runinference_metrics.errors import UserError, first_line, one_line
 from runinference_metrics.models import weights
 from runinference_metrics.models.folder import SINGLE_FILE, ModelFolder
 
+# transformers' own reasons may go on for a page.
+_MOST_LETTERS = 400
 _SAME_PLACE = "take both from the same place"
 _MAKE_ANEW = "`python -m runinference_metrics model FOLDER --output=NEW` makes one, or says why not"
 
@@ -170,10 +172,9 @@ def load_tokenizer(folder: ModelFolder) -> Any:
 
 
 def _unloadable(folder: ModelFolder, error: Exception) -> UserError:
-    got = (
-        f"{folder.path!r}: {first_line(error)} (transformers {transformers.__version__} is here, "
-        "and no code of a model's own is run)"
-    )
+    reason = one_line(error)[:_MOST_LETTERS]
+    here = f"transformers {transformers.__version__} is here, and no code of a model's own is run"
+    got = f"{folder.path!r}: {reason} ({here})"
     return UserError("model", "a model that transformers can load", got)
 
 

@@ -113,6 +113,13 @@ class ModelFolder:
             got = f"{path!r}, which has no safetensors weights: {_MAKE_ONE}"
             raise UserError("model", _TAKES, got)
         config = _json_object(path, "config.json", contents)
+        if quantised := config.get("quantization_config"):
+            how = quantised.get("quant_method") if isinstance(quantised, dict) else None
+            got = (
+                f"{path!r}, which is quantised ({how or 'quantization_config'}): name the model as "
+                "it was before; --precision=int8 quantises it on CPU workers"
+            )
+            raise UserError("model", _TAKES, got)
         architecture = _architecture(config)
         if architecture and not architecture.endswith("ForSequenceClassification"):
             got = f"{path!r}, whose architecture is {architecture}: train it on labels first"
