@@ -32,6 +32,8 @@ def check(folder: Path, texts: list[str]) -> Classifier:
         # A padding token in the tokenizer alone, and none anywhere.
         ("gpt2", GPT2, {}, "equal_lengths"),
         ("gpt2", GPT2, {"pad_token": None}, "equal_lengths"),
+        # A padding token without an embedding, which a GPU would not survive.
+        ("gpt2", GPT2 | {"pad_token_id": 999}, {"pad_token": None}, "equal_lengths"),
         ("electra", SMALL, {"pad_token": None}, "padded_right"),
         ("electra", SMALL | {"pad_token_id": None}, {"pad_token": None}, "padded_right"),
         ("convbert", SMALL | {"embedding_size": 32}, {}, "equal_lengths"),

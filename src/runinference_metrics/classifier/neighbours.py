@@ -8,11 +8,13 @@ import torch
 from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.padded_model import PaddedModel
 from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+from runinference_metrics.recovery.blame import is_of_device
+from runinference_metrics.recovery.memory import is_out_of_memory
 
 _LOG = logging.getLogger(__name__)
 
 # Of lengths far apart, so that the shortest are mostly padding: what that does shows more clearly
-# than rounding. The longest have one length in any tokenizer.
+# than rounding. The longest two are of the same words, and so of one length in any tokenizer.
 _TEXTS = (
     "a",
     "Good.",
@@ -22,7 +24,7 @@ _TEXTS = (
     "It begins well, loses its way in the middle, and finds it again only when the music stops and "
     "two people on a bench say to each other what everybody else has known from the first scene.",
     "It begins well, loses its way in the middle, and finds it again only when the music stops and "
-    "two people on a bench say to each other what everybody else has known from the first scene.",
+    "two people on a scene say to each other what everybody else has known from the first bench.",
 )
 # What rounding moves in the outputs of a dozen layers, as a share of the largest of them, or of 1.
 # Padding that counts moves them by tenths, and what is taken for it wrongly costs a little speed.
@@ -81,6 +83,8 @@ def _is_same(
     try:
         together = model(tokens)
     except Exception as error:
+        if is_of_device(error) or is_out_of_memory(error):
+            raise
         # Such as a model that must know its padding token, and has none.
         _LOG.debug("Several texts at once fail: %s", error)
         return False

@@ -127,10 +127,11 @@ def _switching_attention(model: Any) -> Any:
 
 
 def _padding_token(config: Any, tokenizer: Tokenizer) -> int:
-    """The model's own padding token before the tokenizer's; any, where neither has one."""
-    own = config.get_text_config().pad_token_id
-    for token in (own, tokenizer.pad_id):
-        if token is not None and token >= 0:
+    """The model's own padding token before the tokenizer's; any, where neither has an embedding."""
+    text_config = config.get_text_config()
+    embeddings = getattr(text_config, "vocab_size", 1)
+    for token in (text_config.pad_token_id, tokenizer.pad_id):
+        if token is not None and 0 <= token < embeddings:
             return int(token)
     return 0
 
