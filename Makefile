@@ -59,9 +59,10 @@ run: $(VENV)/ready ## classify INPUT (samples/) into OUTPUT (out/) and print the
 test: $(VENV)/ready-dev ## run every test
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
-# The tests of a model stand in one group, so that it is made once.
+# The tests of a model stand in one group, so that it is made once. Two processes with two threads
+# each would wait for each other at every product of these small models: six times as long.
 test-zoo: $(VENV)/ready-dev ## in minutes: every architecture that there is against transformers' pipeline
-	$(BIN)/python -m pytest tests/zoo -m zoo --numprocesses=2 --dist=loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/zoo -m zoo --numprocesses=2 --dist=loadgroup
 
 test-container: $(VENV)/ready-dev ## build the image with podman against stand-ins, and try it
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
