@@ -91,6 +91,14 @@ def write_tokenizer(folder: Path, type_ids: bool) -> int:
     return len(vocabulary)
 
 
+def tell_texts_apart(model: Any) -> None:
+    """Enlarges fresh weights, which are so small that all texts score alike."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(8)
+
+
 def make_model(folder: Path, architecture: str, **config: Any) -> Path:
     """A random classifier with clearly different scores for different texts."""
     torch.manual_seed(7)
@@ -128,11 +136,7 @@ def make_model(folder: Path, architecture: str, **config: Any) -> Path:
                 **config,
             )
         )
-    with torch.no_grad():
-        # Fresh weights are so small that all texts score alike; these tell texts apart.
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(8)
+    tell_texts_apart(model)
     model.save_pretrained(folder)
     return folder
 

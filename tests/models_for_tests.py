@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from conftest import write_tokenizer
+from conftest import tell_texts_apart, write_tokenizer
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
          "intermediate_size": 64, "max_position_embeddings": 64}  # fmt: skip
@@ -22,10 +22,7 @@ def make(folder: Path, kind: str, tokenizer: dict[str, Any] | None = None, **con
     vocabulary = write_tokenizer(folder, type_ids=False)
     made = AutoConfig.for_model(kind, vocab_size=vocabulary, num_labels=3, **config)
     model = AutoModelForSequenceClassification.from_config(made)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(8)
+    tell_texts_apart(model)
     model.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
     stated = json.loads(path.read_text()) | (tokenizer or {})

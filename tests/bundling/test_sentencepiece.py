@@ -10,6 +10,7 @@ import sentencepiece
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
+from conftest import tell_texts_apart
 from runinference_metrics.bundling.bundle import bundle
 from runinference_metrics.errors import UserError
 
@@ -50,10 +51,7 @@ def make(folder: Path, family: str) -> Path:
     torch.manual_seed(5)
     made = AutoConfig.for_model(family, vocab_size=200, **sizes, **config)
     model = AutoModelForSequenceClassification.from_config(made)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(8)
+    tell_texts_apart(model)
     model.save_pretrained(folder)
     return file
 

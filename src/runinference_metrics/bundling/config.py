@@ -12,6 +12,7 @@ from transformers.models.auto.modeling_auto import (
 
 from runinference_metrics.bundling.parts import CONFIG, TAKES
 from runinference_metrics.errors import UserError
+from runinference_metrics.models.folder import quantised
 from runinference_metrics.models.heads import Head
 
 _LFS = b"version https://git-lfs"
@@ -62,11 +63,8 @@ def _why_not(config: Mapping[str, Any]) -> str:
     if kind not in CLASSIFIERS:
         return (f"whose model_type {kind} has no sequence classifier in transformers{own_code}: "
                 "name a model that has")  # fmt: skip
-    quantised = config.get("quantization_config")
-    if quantised:
-        how = quantised.get("quant_method") if isinstance(quantised, dict) else None
-        return (f"which is quantised ({how or 'quantization_config'}): name the model as it was "
-                "before; --precision=int8 quantises it on CPU workers")  # fmt: skip
+    if why := quantised(config):
+        return why
     architectures = config.get("architectures") or []
     if architectures and not str(architectures[0]).endswith("ForSequenceClassification"):
         return (f"whose architecture is {architectures[0]}, which classifies no texts: name one "

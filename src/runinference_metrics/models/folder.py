@@ -113,13 +113,8 @@ class ModelFolder:
             got = f"{path!r}, which has no safetensors weights: {_MAKE_ONE}"
             raise UserError("model", _TAKES, got)
         config = _json_object(path, "config.json", contents)
-        if quantised := config.get("quantization_config"):
-            how = quantised.get("quant_method") if isinstance(quantised, dict) else None
-            got = (
-                f"{path!r}, which is quantised ({how or 'quantization_config'}): name the model as "
-                "it was before; --precision=int8 quantises it on CPU workers"
-            )
-            raise UserError("model", _TAKES, got)
+        if why := quantised(config):
+            raise UserError("model", _TAKES, f"{path!r}, {why}")
         architecture = _architecture(config)
         if architecture and not architecture.endswith("ForSequenceClassification"):
             got = f"{path!r}, whose architecture is {architecture}: train it on labels first"
@@ -194,6 +189,18 @@ class ModelFolder:
                             *weight_files(folder)]):  # fmt: skip
             total.update(f"{file.name} {known.get(file.name) or _sha256(file)}\n".encode())
         return f"sha256:{total.hexdigest()}"
+
+
+def quantised(config: Mapping[str, Any]) -> str:
+    """Why a model is not run whose weights are quantised already; empty where they are not."""
+    found = config.get("quantization_config")
+    if not found:
+        return ""
+    how = found.get("quant_method") if isinstance(found, dict) else None
+    return (
+        f"which is quantised ({how or 'quantization_config'}): name the model as it was before; "
+        "--precision=int8 quantises it on CPU workers"
+    )
 
 
 def is_weight_file(name: str) -> bool:
