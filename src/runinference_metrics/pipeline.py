@@ -11,6 +11,7 @@ from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.summary import SummaryFn
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.formats import FormatOptions
 from runinference_metrics.reading.transform import ReadBatches
 from runinference_metrics.records.events import BatchMeasured, DeadLettered
 from runinference_metrics.records.record import ClassifiedBatch, Rejected
@@ -48,8 +49,15 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     fields = RowFields(
         settings.text_field, settings.id_field, settings.keep_fields, settings.text_pair_field
     )
+    options = FormatOptions(
+        settings.input_format,
+        settings.delimiter,
+        settings.header,
+        settings.encoding,
+        settings.compression,
+    )
     read = pipeline | "Read" >> ReadBatches(
-        plan.patterns, fields, settings.max_batch_size, plan.spread
+        plan.patterns, fields, options, settings.max_batch_size, plan.spread
     )
     classified = read.batches | "Classify" >> ClassifyBatches(
         plan.handler, settings.min_batch_size, settings.max_batch_size, plan.accelerator

@@ -16,7 +16,7 @@ from runinference_metrics.records.events import (
     DeadLettered,
     Event,
     FileFound,
-    RowsRead,
+    PartRead,
 )
 from runinference_metrics.records.faults import Faults
 from runinference_metrics.records.measured import BatchStats, GpuSample, Machine, Worker
@@ -98,12 +98,12 @@ class Summary:
         match event:
             case BatchMeasured():
                 self._add_batch(event)
-            case RowsRead(read, blank):
-                self.read += read
-                self.blank += blank
+            case PartRead():
+                self.read += event.read
+                self.blank += event.blank
             case DeadLettered(reason):
                 self.dead_letters[reason] += 1
-            case FileFound(size_bytes):
+            case FileFound(size_bytes, _):
                 self.files += 1
                 self.file_bytes += size_bytes
             case Began(micro_secs):

@@ -4,6 +4,21 @@ from runinference_metrics.options.accelerators import ACCELERATORS, LOWEST_OF_CU
 from runinference_metrics.options.parameter import Choice
 from runinference_metrics.options.values import AUTO
 
+INPUT_FORMATS = (
+    Choice(AUTO, "Automatic", "Found from each file's name and first bytes."),
+    Choice("text", "Text", "A text a line."),
+    Choice("jsonl", "JSON lines", "A JSON object a line."),
+    Choice("csv", "CSV", "Rows of columns, whatever parts them."),
+    Choice("document", "Document", "One text a file."),
+)
+COMPRESSIONS = (
+    Choice(AUTO, "Automatic", "Found from each file's first bytes."),
+    Choice("none", "None", "The files are read as they lie there."),
+    Choice("gzip", "gzip", "As in .gz."),
+    Choice("bzip2", "bzip2", "As in .bz2."),
+    Choice("zstd", "zstd", "As in .zst."),
+    Choice("xz", "xz", "As in .xz."),
+)
 DEVICES = (
     Choice("CPU", "CPU", "For small models; the only device for int8."),
     Choice("GPU", "GPU", "One NVIDIA GPU for each worker, for large models or much text."),

@@ -19,7 +19,7 @@ SHARE = r"^\s*(0*\.[0-9]+|0+(\.0*)?|0*1(\.0*)?)?\s*$"
 FIELD = r"^\s*[^\n\r]*\s*$"
 
 # The form's parts, in the order in which people look for them.
-FILES, MODEL = "Input and output", "Model and device"
+FILES, FORMAT, MODEL = "Input and output", "How the files are written", "Model and device"
 LIMITS, BATCHES = "Failures and cost", "Batches"
 # No part of the form: nobody waits for a job that a template launched.
 COMMAND_LINE = "On the command line only"

@@ -40,6 +40,7 @@ class Parameter:
         options: the allowed values of an enum.
         regex: what the service checks a value against; none for enums and booleans.
         shown_with: the parameter, and its value, with which alone it matters.
+        blank_values: values of blanks alone that mean themselves, and not the default.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Parameter:
     options: tuple[Choice, ...] = ()
     regex: str | None = None
     shown_with: tuple[str, str] | None = None
+    blank_values: tuple[str, ...] = ()
 
     @property
     def in_form(self) -> bool:
@@ -71,7 +73,7 @@ class Parameter:
 
         An empty field of the console's form comes as an empty string, and means the default.
         """
-        given = text.strip() or self.default
+        given = text if text in self.blank_values else text.strip() or self.default
         if given is None:
             raise UserError(self.name, self.takes, "nothing: it is required")
         try:

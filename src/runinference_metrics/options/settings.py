@@ -31,7 +31,13 @@ class Settings:
     text_pair_field: str
     id_field: str
     keep_fields: tuple[str, ...]
+    input_format: str
+    delimiter: str
+    header: str | tuple[str, ...]
+    encoding: str
+    compression: str
     max_failure_rate: float
+    max_failed_files: int
     inference_timeout_secs: int
     start_timeout_secs: int
     prices: str

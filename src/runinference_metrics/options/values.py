@@ -10,6 +10,8 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.options import addresses, sources
 
 AUTO = "auto"
+# The largest token budget that is useful on the GPUs of today (an H200 saturates far below it).
+LARGEST_BATCH_TOKENS = 4_194_304
 BUNDLED = "bundled"
 # What stands in for it in a checkout of the project, wherever the program is started.
 _CHECKOUT = Path(__file__).parents[3]

@@ -7,6 +7,9 @@ from runinference_metrics.reading import limits
 from runinference_metrics.reading.compression import CorruptFile
 from runinference_metrics.records.record import Rejected
 
+# Reasons why a file could not be read to its end; the others are one row's.
+OF_FILES = ("corrupt_file", "unknown_format")
+
 
 def invalid_utf8(line: bytes, error: UnicodeDecodeError, source: str, number: int) -> Rejected:
     """The dead letter of a row that is no UTF-8."""

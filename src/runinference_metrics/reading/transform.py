@@ -5,16 +5,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-from apache_beam.io import fileio
 from apache_beam.metrics import Metrics
 
-from runinference_metrics.reading import files
+from runinference_metrics.reading import files, listing, rejections
 from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.formats import FormatOptions
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records import names
 from runinference_metrics.records.batching import MAX_BATCH_BYTES
-from runinference_metrics.records.events import Began, FileFound, RowsRead
-from runinference_metrics.records.record import Record, RecordBatch
+from runinference_metrics.records.events import Began, FileFound, PartRead
+from runinference_metrics.records.record import Record, RecordBatch, Rejected
 
 _REJECTED = "rejected"
 _EVENTS = "events"
@@ -40,16 +40,23 @@ class ReadBatches(beam.PTransform):
     Args:
         patterns: the input patterns, checked.
         fields: the fields of a structured row that matter.
+        options: what the user says of how the files are written.
         max_batch_size: no batch holds more texts.
         spread: whether batches are shuffled after reading, so that many workers share a file.
     """
 
     def __init__(
-        self, patterns: Sequence[str], fields: RowFields, max_batch_size: int, spread: bool
+        self,
+        patterns: Sequence[str],
+        fields: RowFields,
+        options: FormatOptions,
+        max_batch_size: int,
+        spread: bool,
     ) -> None:
         super().__init__()
         self._patterns = patterns
         self._fields = fields
+        self._options = options
         self._max_batch_size = max_batch_size
         self._spread = spread
 
@@ -58,26 +65,27 @@ class ReadBatches(beam.PTransform):
         patterns = pipeline | "Patterns" >> beam.Create(self._patterns, reshuffle=False)
         found = (
             patterns
-            | "Match" >> fileio.MatchAll(fileio.EmptyMatchTreatment.DISALLOW)
-            | "Name and size" >> beam.Map(_name_and_size).with_output_types(tuple[str, int])
+            | "Match"
+            >> beam.FlatMap(listing.found, self._patterns).with_output_types(listing.Found)
             # Patterns may overlap; a file is read once.
             | "Each file once" >> beam.Distinct()
         )
         read = (
             found
-            | "Ranges" >> beam.FlatMapTuple(files.ranges)
+            | "Data" >> beam.Filter(_is_data)
+            | "Ranges" >> beam.FlatMap(_ranges, self._options, self._fields)
             | "Spread ranges" >> beam.Reshuffle()
             | "Rows"
-            >> beam.ParDo(_ReadRange(self._fields, self._max_batch_size)).with_outputs(
-                _REJECTED, _EVENTS, main="batches"
-            )
+            >> beam.ParDo(
+                _ReadRange(self._fields, self._options, self._max_batch_size)
+            ).with_outputs(_REJECTED, _EVENTS, main="batches")
         )
         batches = read.batches
         if self._spread:
             batches = batches | "Spread batches" >> beam.Reshuffle()
         events = (
             patterns | "Began" >> beam.Map(_began),
-            found | "Count files" >> beam.MapTuple(_file_found),
+            found | "Count files" >> beam.Map(_file_found),
             read[_EVENTS],
         )
         return Read(batches, read[_REJECTED], events)
@@ -87,25 +95,34 @@ def _began(_: str) -> Began:
     return Began(time.time_ns() // 1000)
 
 
-def _file_found(_: str, size_bytes: int) -> FileFound:
-    return FileFound(size_bytes)
+def _file_found(file: listing.Found) -> FileFound:
+    return FileFound(file.size_bytes, file.skipped)
 
 
-def _name_and_size(file: Any) -> tuple[str, int]:
-    return file.path, file.size_in_bytes
+def _is_data(file: listing.Found) -> bool:
+    return not file.skipped
+
+
+def _ranges(
+    file: listing.Found, options: FormatOptions, fields: RowFields
+) -> Iterator[files.FileRange]:
+    return files.ranges(file.path, file.size_bytes)
 
 
 class _ReadRange(beam.DoFn):
     """Reads a range into batches; counts what was read and what was blank."""
 
-    def __init__(self, fields: RowFields, max_batch_size: int) -> None:
+    def __init__(self, fields: RowFields, options: FormatOptions, max_batch_size: int) -> None:
         self._fields = fields
+        self._options = options
         self._max_batch_size = max_batch_size
         self._read = Metrics.counter(names.OWN_NAMESPACE, names.READ)
         self._blank = Metrics.counter(names.OWN_NAMESPACE, names.BLANK)
 
     def process(self, part: files.FileRange) -> Iterator[Any]:
-        read = blank = 0
+        read = blank = rejected = 0
+        first: Rejected | None = None
+        fault: Rejected | None = None
         records: list[Record] = []
         held_bytes = 0
         for row in rows(part, self._fields):
@@ -120,9 +137,24 @@ class _ReadRange(beam.DoFn):
             elif row is None:
                 blank += 1
             else:
+                rejected += 1
+                first = first or row
+                if row.reason in rejections.OF_FILES:
+                    fault = row
                 yield beam.pvalue.TaggedOutput(_REJECTED, row)
         if records:
             yield RecordBatch.of(records)
-        yield beam.pvalue.TaggedOutput(_EVENTS, RowsRead(read, blank))
+        shown = fault or first
+        event = PartRead(
+            part.path,
+            read,
+            blank,
+            rejected,
+            "",
+            fault.reason if fault else "",
+            shown.detail if shown else "",
+            first.reason if first else "",
+        )
+        yield beam.pvalue.TaggedOutput(_EVENTS, event)
         self._read.inc(read)
         self._blank.inc(blank)

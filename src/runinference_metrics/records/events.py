@@ -18,17 +18,40 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class FileFound:
-    """An input file, with its size as stored."""
+    """An input file.
+
+    Args:
+        size_bytes: its size as stored.
+        skipped: why it holds no data, as a short name; "" if it is read.
+    """
 
     size_bytes: int
+    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class RowsRead:
-    """Rows of a range of a file, and how many of them were blank."""
+class PartRead:
+    """A range of a file that was read, or the whole of it.
 
+    Args:
+        path: the file.
+        read: its rows.
+        blank: how many of them were blank.
+        rejected: how many of them gave no record.
+        file_format: how the file was understood, in a few words.
+        reason: why the file could not be read to its end, as a short name; "" if it was.
+        detail: a sentence on that; or on the first row that gave no record.
+        first_reason: the reason of the first row that gave no record.
+    """
+
+    path: str
     read: int
     blank: int
+    rejected: int = 0
+    file_format: str = ""
+    reason: str = ""
+    detail: str = ""
+    first_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +94,4 @@ class BatchMeasured:
         return cls(classified.run, found.stats, labels, score_units, classified.batch.fingerprint())
 
 
-Event = Began | FileFound | RowsRead | DeadLettered | BatchMeasured
+Event = Began | FileFound | PartRead | DeadLettered | BatchMeasured

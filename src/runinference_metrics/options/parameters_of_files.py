@@ -1,0 +1,154 @@
+"""The parameters of input and output: which files and fields, and how the files are written."""
+
+from runinference_metrics.options import choices, file_format, form, values
+from runinference_metrics.options.parameter import Parameter
+from runinference_metrics.options.values import AUTO
+
+FILES: tuple[Parameter, ...] = (
+    Parameter(
+        "input",
+        "Input files",
+        "The files to classify: one or several comma-separated patterns, local or gs://, such as "
+        "gs://bucket/reviews/*.jsonl. A pattern that ends in / means every file in that folder; "
+        "write ? for a comma in a file's name. Text, JSON lines and CSV, compressed or not, are "
+        "told apart by name and content.",
+        None,
+        "one or several comma-separated file patterns",
+        values.patterns,
+        "TEXT",
+        form.FILES,
+        regex=form.GCS_PATTERNS,
+    ),
+    Parameter(
+        "output",
+        "Output folder",
+        "The folder, local or gs://, that receives predictions, dead letters, metrics.json and "
+        "report.html.",
+        None,
+        "a folder",
+        values.folder,
+        "GCS_WRITE_FOLDER",
+        form.FILES,
+        regex=form.GCS_FOLDER,
+    ),
+    Parameter(
+        "text_field",
+        "Text field",
+        "The field (.jsonl) or column (.csv) that holds the text. A .txt file needs none.",
+        "text",
+        "the name of a field",
+        values.text,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "text_pair_field",
+        "Second text field",
+        "The field or column that holds the second text, for models that classify pairs of texts "
+        "(entailment, cross-encoders). Leave it empty when a row has one text.",
+        "",
+        "the name of a field, or nothing",
+        values.optional_text,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "id_field",
+        "Id field",
+        "The field or column that identifies a row; its value goes into the prediction as id. "
+        "Leave it empty when rows have none.",
+        "",
+        "the name of a field, or nothing",
+        values.optional_text,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "keep_fields",
+        "Fields to keep",
+        "Comma-separated fields or columns to carry into the predictions, under fields; * keeps "
+        "all but the texts. Leave it empty to keep none.",
+        "",
+        "comma-separated names of fields, or *",
+        values.names,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "overwrite",
+        "Overwrite earlier results",
+        "When true, the results of an earlier run, and what a killed run left, are deleted from "
+        "the output folder first. When false, the job refuses to start if there are any.",
+        "false",
+        "true or false",
+        values.boolean,
+        "BOOLEAN",
+        form.FILES,
+    ),
+    Parameter(
+        "input_format",
+        "Input format",
+        "What a file holds. auto finds it from each file's name and first bytes, and asks when it "
+        "cannot be told apart.",
+        AUTO,
+        "auto, text, jsonl, csv or document",
+        values.one_of(*choices.values_of(choices.INPUT_FORMATS)),
+        "ENUM",
+        form.FORMAT,
+        choices.INPUT_FORMATS,
+    ),
+    Parameter(
+        "delimiter",
+        "Delimiter",
+        "What parts the columns of a CSV file: one character, or its name: comma, semicolon, tab, "
+        "pipe, space. auto finds it in each file.",
+        AUTO,
+        "auto, one character, or one of comma, semicolon, tab, pipe, space",
+        file_format.delimiter,
+        "TEXT",
+        form.FORMAT,
+        regex=form.FIELD,
+        blank_values=("\t", " "),
+    ),
+    Parameter(
+        "header",
+        "Header",
+        "Whether a CSV file begins with its columns' names: yes; no (the columns are called 1, 2, "
+        "3 and so on; a single one is the text); or the names themselves, as id,text. auto means "
+        "yes, and asks when the first rows do not have the text field.",
+        AUTO,
+        "auto, yes, no, or the columns' names with commas between them",
+        file_format.header,
+        "TEXT",
+        form.FORMAT,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "encoding",
+        "Encoding",
+        "How the files' characters are written, such as utf-8, utf-16, cp1252 or latin-1: any "
+        "encoding that Python has. auto takes UTF-8, and UTF-16 where the first bytes show it.",
+        AUTO,
+        "auto or an encoding of texts, such as utf-8, utf-16, cp1252, latin-1, shift_jis",
+        file_format.encoding,
+        "TEXT",
+        form.FORMAT,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "compression",
+        "Compression",
+        "How the files are compressed, whatever their names say. auto finds it from the first "
+        "bytes of each.",
+        AUTO,
+        "auto, none, gzip, bzip2, zstd or xz",
+        values.one_of(*choices.values_of(choices.COMPRESSIONS)),
+        "ENUM",
+        form.FORMAT,
+        choices.COMPRESSIONS,
+    ),
+)
