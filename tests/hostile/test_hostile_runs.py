@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from apache_beam.io.filesystems import FileSystems
 from files_for_tests import BLANK, COMPRESS, FILES, Dead
 
 from conftest import Program, make_model
@@ -20,8 +19,8 @@ from runinference_metrics.models.heads import Head
 from runinference_metrics.models.remote import RemoteModel
 from runinference_metrics.reading import rows as reading
 from runinference_metrics.reading import transform
-from runinference_metrics.records.events import RowsRead
-from runinference_metrics.running.checks import input_patterns
+from runinference_metrics.records.events import PartRead
+from runinference_metrics.running.input import check_input
 
 MARKUP = "<img src=x onerror=alert(1)>"
 NAMES = [
@@ -151,9 +150,8 @@ def test_names_with_characters_of_patterns(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("good")
     given = f"{tmp_path}/{given}" if absolute else given
-    patterns = input_patterns([given], "/elsewhere/out")
-    (found,) = FileSystems.match(patterns)
-    assert sorted(os.path.basename(one.path) for one in found.metadata_list) == expected
+    found = check_input([given], "/elsewhere/out")
+    assert sorted(os.path.basename(file.path) for file in found.files) == expected
 
 
 def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -241,7 +239,9 @@ def test_a_count_that_does_not_add_up_fails_the_run(
     source = tmp_path / "a.txt"
     source.write_text("good\n\nfine\n")
     # A row that reading counts, and that comes to nothing.
-    monkeypatch.setattr(transform, "RowsRead", lambda read, blank: RowsRead(read + 1, blank))
+    monkeypatch.setattr(
+        transform, "PartRead", lambda path, read, *more: PartRead(path, read + 1, *more)
+    )
     assert run(tmp_path, distilbert, str(source)) == 1
     assert capsys.readouterr().err == (
         "error: The run lost count: 4 rows read, but 2 predicted + 0 dead-lettered + 1 blank, "

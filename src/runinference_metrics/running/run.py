@@ -8,7 +8,7 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options import beam_flags, label_names
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.running import checks, elsewhere, here, logs, named_model
+from runinference_metrics.running import checks, elsewhere, here, input, logs, named_model
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import make_folder
@@ -34,7 +34,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         named_model.refuse(settings)
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
-    patterns = checks.input_patterns(settings.input, settings.output, settings.text_pair_field)
+    listed = input.check_input(settings.input, settings.output, settings.text_pair_field)
     old = checks.check_output(settings)
     if local:
         settings = named_model.fetched(settings)
@@ -48,7 +48,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         checks.check_workers_gpu(settings, beam_options)
     make_folder(settings.output)
     checks.remove(old)
-    run_checked(CheckedRun(settings, patterns, prices, beam_options, names, hint))
+    run_checked(CheckedRun(settings, listed, prices, beam_options, names, hint))
 
 
 def _label_names(settings: Settings) -> tuple[str, ...] | None:
