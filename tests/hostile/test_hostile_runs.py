@@ -25,7 +25,7 @@ from runinference_metrics.running.input import check_input
 MARKUP = "<img src=x onerror=alert(1)>"
 NAMES = [
     "a, b.txt", " leading space.txt", "100% %s %2e%2e%2fevil.txt", f"{MARKUP}.txt", "-rf.txt",
-    "$(id) `id`;ls.txt", "..txt", "new\nline.txt", "quo'te\".txt", "\u202eright.txt", "a[1]*?.txt",
+    "$(id) `id`;ls.txt", "a..txt", "new\nline.txt", "quo'te\".txt", "\u202eright.txt", "a[1]*?.txt",
     "UPPER.TXT", "e\u0301.txt", "x" * 240 + ".txt",
 ]  # fmt: skip
 # What a run may leave, whatever its input is called.

@@ -7,6 +7,7 @@ from typing import BinaryIO
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from runinference_metrics.reading import objects
 from runinference_metrics.reading.compression import CODECS
 
 FORMATS = (".txt", ".jsonl", ".csv")
@@ -64,7 +65,11 @@ class FileRange:
 
 def open_raw(path: str) -> BinaryIO:
     """Opens a file as it lies there, local or gs://, without decompressing."""
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    try:
+        return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    except NotImplementedError:
+        # Beam's answer for one kind of object in a bucket.
+        return objects.downloaded(path)
 
 
 def ranges(path: str, size_bytes: int, range_bytes: int = RANGE_BYTES) -> Iterator[FileRange]:

@@ -105,4 +105,5 @@ def _below(folder: str) -> list[str]:
 def _written_otherwise(pattern: Pattern, path: str) -> bool:
     """Whether only upper and lower case part a path from a pattern."""
     lower = tuple(glob.lower() for glob in pattern.globs)
-    return Pattern(pattern.given, pattern.root.lower(), lower).matches(path.lower())
+    same = Pattern(pattern.given, pattern.root.lower(), lower)
+    return same.matches(path.lower()) and not same.skips(path.lower())

@@ -52,6 +52,13 @@ class Listed:
     files: tuple[Found, ...]
     skipped: dict[str, int]
 
+    def __str__(self) -> str:
+        """How much is to be read, and what is not."""
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.skipped.items())
+        skipped = f"; {sum(self.skipped.values()):,} skipped ({reasons})" if reasons else ""
+        files = "1 file" if len(self.files) == 1 else f"{len(self.files):,} files"
+        return f"{files}, {self.size_bytes:,} bytes{skipped}"
+
     @property
     def size_bytes(self) -> int:
         """The size of the files to be read, as stored."""

@@ -1,5 +1,6 @@
 """One run from parameters to a reported result."""
 
+import logging
 from collections.abc import Sequence
 
 from runinference_metrics.classifier.devices import check_device
@@ -12,6 +13,8 @@ from runinference_metrics.running import checks, elsewhere, here, input, logs, n
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import make_folder
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
@@ -46,6 +49,8 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         check_device(settings.device)
     else:
         checks.check_workers_gpu(settings, beam_options)
+    if listed.skipped:
+        _LOGGER.warning("The input: %s.", listed)
     make_folder(settings.output)
     checks.remove(old)
     run_checked(CheckedRun(settings, listed, prices, beam_options, names, hint))
