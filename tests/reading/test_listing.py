@@ -137,8 +137,10 @@ def test_the_transform_reads_each_file_once_and_tells_of_the_skipped(
     base = places["bucket"]
     taken = listed([f"{base}in/sub", f"{base}in/sub/c.txt"])
     with beam.Pipeline() as pipeline:
-        read = pipeline | ReadBatches(taken.patterns, RowFields("text"), FormatOptions(), 8, False)
-        sources = read.batches | beam.FlatMap(lambda batch: [one.source for one in batch.records])
+        read = pipeline | ReadBatches(
+            taken.patterns, RowFields("text", "", ()), FormatOptions(), 8, False
+        )
+        sources = read.batches | beam.FlatMap(lambda batch: batch.sources)
         reasons = read.events[1] | beam.Map(lambda event: event.skipped)
         assert_that(sources, equal_to([f"{base}in/sub/c.txt", f"{base}in/sub/deep/d.txt"]), "rows")
         assert_that(reasons, equal_to(["", "", "checksum", "hidden", "folder"]), "reasons")
