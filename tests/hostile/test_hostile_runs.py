@@ -210,6 +210,27 @@ def test_an_input_that_matches_the_results_is_refused(
         assert "which would match" in err
 
 
+def test_a_run_into_a_folder_of_its_input_can_be_run_again(
+    tmp_path: Path, distilbert: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, out = tmp_path / "in", tmp_path / "in" / "out"
+    (source / "sub").mkdir(parents=True)
+    (source / "a.txt").write_text("good\n")
+    (source / "sub" / "b.txt").write_text("bad\n")
+    (source / "_SUCCESS").touch()
+    arguments = ["run", f"--input={source}", f"--output={out}", f"--model={distilbert}"]
+    for results, more in ((0, []), (4, ["--overwrite=true"])):
+        caplog.clear()
+        assert main([*arguments, *more]) == 0
+        metrics = json.loads((out / "metrics.json").read_text())
+        assert metrics["records"]["read"] == metrics["records"]["predicted"] == 2
+        reasons = f"output {results}, hidden 1" if results else "hidden 1"
+        said = f"The input: 2 files, 9 bytes; {results + 1} skipped ({reasons})."
+        assert [one.getMessage() for one in caplog.records if "skipped" in one.msg % one.args] == [
+            said
+        ]
+
+
 def test_a_file_that_vanishes_during_the_run(
     tmp_path: Path, distilbert: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

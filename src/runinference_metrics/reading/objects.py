@@ -1,7 +1,8 @@
 """Objects of a bucket that cannot be read range by range."""
 
+import shlex
 import tempfile
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.gcp.gcsio import parse_gcs_path
@@ -23,7 +24,8 @@ def downloaded(path: str) -> BinaryIO:
     """
     bucket, name = parse_gcs_path(path)
     # The client that Beam made, with the run's own credentials.
-    client = FileSystems.get_filesystem(path)._gcsIO().client
+    system: Any = FileSystems.get_filesystem(path)
+    client = system._gcsIO().client
     # In memory it might not find room; the client writes piece by piece.
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
@@ -33,7 +35,7 @@ def downloaded(path: str) -> BinaryIO:
         raise RunFailed(
             f"{path!r}, which says twice that it is gzip (content type and encoding), cannot be "
             f"downloaded: {one_line(error)}. Clear its content encoding, then run again: gcloud "
-            f"storage objects update {path} --clear-content-encoding"
+            f"storage objects update {shlex.quote(path)} --clear-content-encoding"
         ) from error
     file.seek(0)
     return file
