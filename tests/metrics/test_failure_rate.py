@@ -10,7 +10,7 @@ from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.metrics import accounts
 from runinference_metrics.metrics.summary import Summary
 from runinference_metrics.options import command_line
-from runinference_metrics.records.events import DeadLettered, RowsRead
+from runinference_metrics.records.events import DeadLettered, PartRead
 from runinference_metrics.writing.summary import _WriteSummaryFn
 
 FACTS = {"runner": "r", "job": None, "version": "0", "beam_version": "2", "python_version": "3"}
@@ -18,7 +18,7 @@ FACTS = {"runner": "r", "job": None, "version": "0", "beam_version": "2", "pytho
 
 def summary(rows: int, **dead_letters: int) -> Summary:
     found = Summary()
-    found.add(RowsRead(rows + 7, 7))
+    found.add(PartRead("a", rows + 7, 7))
     for reason, count in dead_letters.items():
         for _ in range(count):
             found.add(DeadLettered(reason))

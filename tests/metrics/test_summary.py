@@ -22,7 +22,7 @@ from runinference_metrics.records.events import (
     DeadLettered,
     Event,
     FileFound,
-    RowsRead,
+    PartRead,
 )
 from runinference_metrics.records.measured import BatchStats
 from runinference_metrics.records.record import ClassifiedBatch, Record, RecordBatch
@@ -49,7 +49,7 @@ def of_summary(summary: Summary) -> dict[str, Any]:
 def make_events(seed: int, batches: int, workers: int = 3) -> list[Event]:
     rng = random.Random(seed)
     events: list[Event] = [make_batch(rng, workers=workers) for _ in range(batches)]
-    events += [RowsRead(rng.randint(0, 99), rng.randint(0, 9)) for _ in range(3)]
+    events += [PartRead("a", rng.randint(0, 99), rng.randint(0, 9)) for _ in range(3)]
     events += [DeadLettered(rng.choice("abc")) for _ in range(rng.randint(0, 5))]
     events += [FileFound(rng.randint(0, 99)), Began(START_MICRO_SECS + rng.randint(0, 99))]
     rng.shuffle(events)

@@ -7,23 +7,20 @@ from functools import cache
 
 from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.errors import UserError, first_line
-from runinference_metrics.reading.files import TAKES_FILES, FileFormat
 from runinference_metrics.reading.listing import CannotList, Listed, listed
 from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS, RESULT_PATTERNS
 
 
-def check_input(given: Sequence[str], output: str, text_pair_field: str = "") -> Listed:
+def check_input(given: Sequence[str], output: str) -> Listed:
     """The files to classify.
 
     Args:
         given: the patterns that the user gave.
         output: the output folder, whose results must not become input.
-        text_pair_field: the field with a row's second text, if rows are pairs.
 
     Raises:
-        UserError: a pattern matches nothing, a file that cannot be read, or results; or a file
-            without fields where rows are pairs.
+        UserError: a pattern matches nothing, a file that cannot be read, or results.
     """
     try:
         found = listed(given, output)
@@ -31,8 +28,6 @@ def check_input(given: Sequence[str], output: str, text_pair_field: str = "") ->
         why = _why(error.__cause__ or error)
         got = f"{error.given!r}: {why}"
         raise UserError("input", "patterns that can be listed", got) from error
-    for file in found.files:
-        _check_format(file.path, text_pair_field)
     _check_apart(found, output)
     return found
 
@@ -41,18 +36,6 @@ def _why(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename!r}: {error.strerror}"
     return str(refused(error) or first_line(error))
-
-
-def _check_format(path: str, text_pair_field: str) -> None:
-    """Raises UserError where the file's name tells no format, or where rows are to be pairs, and
-    the file has no fields."""
-    found = FileFormat.of(path)
-    if found is None:
-        raise UserError("input", TAKES_FILES, repr(path))
-    if text_pair_field and found.rows == ".txt":
-        takes = "a field of .jsonl and .csv files only, since a line of a .txt file is one text"
-        got = f"{text_pair_field!r} with {path!r}: make that a .jsonl or .csv file, or leave it out"
-        raise UserError("text_pair_field", takes, got)
 
 
 def _check_apart(found: Listed, output: str) -> None:

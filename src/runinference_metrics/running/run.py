@@ -37,7 +37,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         named_model.refuse(settings)
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
-    listed = input.check_input(settings.input, settings.output, settings.text_pair_field)
+    listed = input.check_input(settings.input, settings.output)
     old = checks.check_output(settings)
     if local:
         settings = named_model.fetched(settings)
