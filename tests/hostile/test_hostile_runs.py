@@ -226,9 +226,7 @@ def test_a_run_into_a_folder_of_its_input_can_be_run_again(
         assert metrics["records"]["read"] == metrics["records"]["predicted"] == 2
         reasons = f"output {results}, hidden 1" if results else "hidden 1"
         said = f"The input: 2 files, 9 bytes; {results + 1} skipped ({reasons})."
-        assert [one.getMessage() for one in caplog.records if "skipped" in one.msg % one.args] == [
-            said
-        ]
+        assert said in [one.getMessage() for one in caplog.records]
 
 
 def test_a_file_that_vanishes_during_the_run(
