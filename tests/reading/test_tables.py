@@ -33,7 +33,12 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
 SINGLE_BYTE = ("cp1252", "latin-1", "cp1251")
 # Texts as people write them: no control characters but tabs and line ends.
-CHARACTERS = st.characters(exclude_categories=("Cs", "Cc", "Co", "Cn"), include_characters="\t\n")
+CHARACTERS = st.characters(
+    exclude_categories=("Cs", "Cc", "Co", "Cn"),
+    include_characters="\t\n",
+    # A mark, where a file begins with it.
+    exclude_characters="\ufeff",
+)
 TEXT = st.text(CHARACTERS, max_size=20)
 WORDS = st.lists(
     st.sampled_from(

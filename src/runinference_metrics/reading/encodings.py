@@ -47,7 +47,7 @@ def encoding_of(head: bytes, said: str | None = None) -> str:
         Unclear: it is no UTF-8, and what it is cannot be told.
     """
     mark, marked = next((one for one in _MARKS if head.startswith(one[0])), (b"", ""))
-    text = head[len(mark) :][:_LOOKED_AT_BYTES]
+    text = head[len(mark) : len(mark) + _LOOKED_AT_BYTES]
     if not marked:
         return said or _unmarked(text)
     if marked == "utf-8":
