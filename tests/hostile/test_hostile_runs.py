@@ -20,7 +20,7 @@ from runinference_metrics.models.heads import Head
 from runinference_metrics.models.remote import RemoteModel
 from runinference_metrics.reading import rows as reading
 from runinference_metrics.reading import transform
-from runinference_metrics.records.events import RowsRead
+from runinference_metrics.records.events import PartRead
 from runinference_metrics.running.checks import input_patterns
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -241,7 +241,9 @@ def test_a_count_that_does_not_add_up_fails_the_run(
     source = tmp_path / "a.txt"
     source.write_text("good\n\nfine\n")
     # A row that reading counts, and that comes to nothing.
-    monkeypatch.setattr(transform, "RowsRead", lambda read, blank: RowsRead(read + 1, blank))
+    monkeypatch.setattr(
+        transform, "PartRead", lambda path, read, *more: PartRead(path, read + 1, *more)
+    )
     assert run(tmp_path, distilbert, str(source)) == 1
     assert capsys.readouterr().err == (
         "error: The run lost count: 4 rows read, but 2 predicted + 0 dead-lettered + 1 blank, "

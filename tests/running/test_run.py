@@ -20,7 +20,7 @@ from conftest import DEMO_MODEL, ROOT, Program
 from models_for_tests import GPT2, make
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.metrics.accounts import reconcile
+from runinference_metrics.metrics.accounts import reconcile_rows
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.rows import rows
@@ -229,11 +229,11 @@ def test_a_run_without_any_text(tmp_path: Path, distilbert: Path) -> None:
 
 
 def test_a_run_that_lost_count_fails_and_says_by_how_much() -> None:
-    reconcile(10, 7, 2, 1)
+    reconcile_rows(10, 7, 2, 1)
     with pytest.raises(RunFailed, match=r"10 rows read, but 6 predicted .* 1 too few"):
-        reconcile(10, 6, 2, 1)
+        reconcile_rows(10, 6, 2, 1)
     with pytest.raises(RunFailed, match="2 too many"):
-        reconcile(10, 9, 2, 1)
+        reconcile_rows(10, 9, 2, 1)
 
 
 HOSTILE = st.one_of(
