@@ -116,8 +116,8 @@ def nothing_to_predict(summary: Summary) -> str:
         return ""
     files = summary.files
     return (
-        f"Nothing was predicted: the {files.found:,} {_files(files.found)} of the input hold no "
-        f"row but blank ones ({files.empty:,} empty, {files.skipped.total():,} skipped)."
+        f"Nothing was predicted: of {files.found:,} {_files(files.found)}, {files.empty:,} hold "
+        f"no row but blank ones, and {files.skipped.total():,} were skipped as no data."
     )
 
 

@@ -59,11 +59,15 @@ def why_failed(file: PartRead) -> str:
     return file.first_reason or "no_record" if lost else ""
 
 
+# How bad a file is: its rest is unknown; all of its rows are known and lost; some are.
+_UNREAD, _LOST, _KEPT = range(3)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class _Worst:
     """A file with losses; the worst are the smallest."""
 
-    kept: bool
+    rank: int
     negative_rejected: int
     path: str
     rows: int
@@ -73,13 +77,14 @@ class _Worst:
     @classmethod
     def of(cls, file: PartRead) -> "_Worst":
         failed = why_failed(file)
-        return cls(not failed, -file.rejected, file.path, file.read - file.blank,
+        rank = _UNREAD if file.reason else _LOST if failed else _KEPT
+        return cls(rank, -file.rejected, file.path, file.read - file.blank,
                    failed or file.first_reason, brief(file.detail, LONGEST_DETAIL))  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
         return {
             "path": self.path,
-            "failed": not self.kept,
+            "failed": self.rank != _KEPT,
             "reason": self.reason,
             "detail": self.detail,
             "rows": self.rows,
@@ -146,7 +151,7 @@ class Files:
 
     @property
     def worst(self) -> list[dict[str, Any]]:
-        """The files with losses, lost ones first, then by rejected rows."""
+        """The files with losses: those not read to their end, then lost ones, then by rows."""
         return [one.as_json() for one in self._worst]
 
     def as_json(self) -> dict[str, Any]:
