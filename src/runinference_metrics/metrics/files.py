@@ -171,8 +171,13 @@ class Files:
             ],
             "worst": self.worst,
             "with_results": self.with_results,
-            "fingerprint": f"{self.with_results}-{self.fingerprint:016x}",
+            "fingerprint": fingerprint(self.with_results, self.fingerprint),
         }
+
+
+def fingerprint(files: int, total: int) -> str:
+    """Of how many files, and the sum of `fingerprint_of` their names modulo 2^64."""
+    return f"{files}-{total:016x}"
 
 
 def fingerprint_of(path: str) -> int:
