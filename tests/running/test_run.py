@@ -269,24 +269,31 @@ def test_every_row_is_in_exactly_one_output(
     for number, (ending, lines) in enumerate(files):
         (folder / f"{number}{ending}").write_bytes(b"\n".join(lines))
     out = folder / "out"
-    assert main([
+    code = main([
         "run", f"--input={folder}/*.*", f"--output={out}", f"--model={distilbert}",
-        "--max_batch_size=4", "--min_batch_size=2", "--max_failure_rate=1",
-    ]) == 0  # fmt: skip
+        "--max_batch_size=4", "--min_batch_size=2", "--max_failure_rate=1", "--max_failed_files=4",
+    ])  # fmt: skip
     # What reading alone says is the reference for what must come out at the far end.
     expected = [
         row
         for number, (ending, _) in enumerate(files)
         for row in rows(FileRange(str(folder / f"{number}{ending}")), RowFields("text", "", ()))
     ]
+    # No limit allows a run that predicts nothing of its rows.
+    kept = any(isinstance(row, Record) for row in expected)
+    assert code == (1 if not kept and any(expected) else 0)
     key = ("source", "position")
     predicted = sorted(tuple(one[name] for name in key) for one in rows_of(out, "predictions"))
     letters = sorted(tuple(one[name] for name in key) for one in rows_of(out, "dead_letters"))
     assert predicted == sorted((r.source, r.position) for r in expected if isinstance(r, Record))
     assert letters == sorted((r.source, r.position) for r in expected if isinstance(r, Rejected))
     assert not set(predicted) & set(letters)
-    found = json.loads((out / "metrics.json").read_text())["records"]
+    document = json.loads((out / "metrics.json").read_text())
+    found, accounts = document["records"], document["files"]
     assert found["read"] == len(expected)
+    assert accounts["found"] == len(files) == accounts["read"] + accounts["failed"]
+    assert accounts["with_results"] == len({source for source, _ in predicted + letters})
+    assert main(["verify", str(out)]) == 0
     assert found["blank"] == expected.count(None)
     texts = {(r.source, r.position): r.text for r in expected if isinstance(r, Record)}
     for one in rows_of(out, "predictions"):
