@@ -97,8 +97,7 @@ def test_failed_files_may_be_allowed(
     folder: Path, tmp_path: Path, distilbert: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert run(folder, out, distilbert, "--max_failed_files=1") == 1
-    assert run(folder, out, distilbert, "--max_failed_files=2", "--overwrite=true") == 0
+    assert run(folder, out, distilbert, "--max_failed_files=2") == 0
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
     assert max(map(len, printed.splitlines())) <= 80
