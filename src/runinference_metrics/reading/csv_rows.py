@@ -3,10 +3,13 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from runinference_metrics.reading import limits, rejections
 from runinference_metrics.reading.compression import CorruptFile
+from runinference_metrics.reading.dialects import column_names, reader
 from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.formats import FileFormat
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
 
@@ -42,18 +45,64 @@ class _CsvLines:
         return line.decode(errors="surrogateescape") + "\n"
 
 
-def csv_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | Rejected | None]:
+class _Columns:
+    """The columns of a file, as its first row, or the user, names them.
+
+    Args:
+        cells: the first row.
+        found: how the file is written.
+        fields: the fields that matter.
+    """
+
+    def __init__(self, cells: list[str], found: FileFormat, fields: RowFields) -> None:
+        dialect = found.dialect
+        self.names = column_names(cells, dialect, fields.text_field)
+        stripped = [cell.strip() for cell in cells]
+        # A file may repeat the names that the user gives.
+        self.has_header = dialect.header == "yes" or stripped == list(dialect.header)
+        # Columns without a name, as spreadsheets write them at the end.
+        self._nameless = [
+            index for index, cell in enumerate(stripped) if self.has_header and not cell
+        ]
+        twice = [one for one in fields.named if stripped.count(one) > 1]
+        self.fault = ""
+        if self.has_header and twice:
+            self.fault = f"the header names the column {twice[0]!r} twice"
+
+    def row(self, cells: list[str]) -> dict[str, Any] | None:
+        """A row's cells by name; None if they are not as many as the columns."""
+        names = self.names
+        if len(cells) != len(names):
+            # A delimiter too much at the end of a row is no cell.
+            if len(cells) < len(names) or any(cells[len(names) :]):
+                return None
+            cells = cells[: len(names)]
+        row = dict(zip(names, cells, strict=True))
+        for index in self._nameless:
+            if not cells[index].strip():
+                del row[names[index]]
+        return row
+
+
+def csv_rows(
+    lines: Lines, source: str, fields: RowFields, found: FileFormat
+) -> Iterator[Record | Rejected | None]:
     """The record, rejected row or None (blank) of each row below the header."""
     csv.field_size_limit(limits.MAX_ROW_BYTES)
     tracked = _CsvLines(lines)
-    reader = csv.reader(tracked, strict=True)
-    header: list[str] | None = None
+    for _ in range(found.dialect.first_line - 1):
+        next(tracked, None)
+    rows = reader(tracked, found.dialect, strict=True)
+    columns: _Columns | None = None
+    # Why no row of the file can be read.
+    fault = ""
+    unusable = "the header of this file could not be read"
     while True:
         tracked.begin()
         number = tracked.number
         problem = ""
         try:
-            cells = next(reader)
+            cells = next(rows)
         except StopIteration:
             return
         except csv.Error as error:
@@ -63,8 +112,8 @@ def csv_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | 
             # A quote that is never closed has swallowed rows: say how many lines.
             yield replace(lost, detail=f"{lost.detail}; the next row begins at line "
                                        f"{lines.number + 1:,}")  # fmt: skip
-            reader = csv.reader(tracked, strict=True)
-            header = [] if header is None else header
+            rows = reader(tracked, found.dialect, strict=True)
+            fault = fault or ("" if columns else unusable)
             continue
         except CorruptFile as error:
             rest = b"\n".join([*tracked.row, lines.rest])
@@ -74,26 +123,23 @@ def csv_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | 
         try:
             text = raw.decode()
         except UnicodeDecodeError as error:
-            yield rejections.invalid_utf8(raw, error, source, number)
-            header = [] if header is None else header
+            yield rejections.undecodable(raw, error, source, number, found.encoding)
+            fault = fault or ("" if columns else unusable)
             continue
         if not cells:
             yield None
-        elif problem:
-            yield Rejected("malformed_csv", problem, "read", source, number, text)
-            header = [] if header is None else header
-        elif header is None:
-            header = cells
-            if len(set(header)) < len(header):
-                detail = "the header names a column twice"
-                yield Rejected("malformed_csv", detail, "read", source, number, text)
-                header = []
-        elif not header:
-            detail = "the header of this file could not be read"
-            yield Rejected("malformed_csv", detail, "read", source, number, text)
-        elif len(cells) != len(header):
-            detail = f"expected {len(header)} cells, as in the header, got {len(cells)}"
-            yield Rejected("malformed_csv", detail, "read", source, number, text)
-        else:
-            row = dict(zip(header, cells, strict=True))
+            continue
+        if not problem and not fault and columns is None:
+            columns = _Columns(cells, found, fields)
+            fault = columns.fault
+            if columns.has_header and not fault:
+                continue
+        row = None if problem or fault or columns is None else columns.row(cells)
+        if row is not None:
             yield fields.record(row, text, len(raw), source, number)
+            continue
+        if problem and columns is None:
+            fault = fault or unusable
+        if not problem and not fault and columns:
+            problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
+        yield Rejected("malformed_csv", problem or fault, "read", source, number, text)

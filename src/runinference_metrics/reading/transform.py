@@ -10,6 +10,7 @@ from apache_beam.metrics import Metrics
 from runinference_metrics.reading import files, listing, rejections
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
+from runinference_metrics.reading.ranges import ranges
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records import names
 from runinference_metrics.records.batching import MAX_BATCH_BYTES
@@ -107,7 +108,7 @@ def _is_data(file: listing.Found) -> bool:
 def _ranges(
     file: listing.Found, options: FormatOptions, fields: RowFields
 ) -> Iterator[files.FileRange]:
-    return files.ranges(file.path, file.size_bytes)
+    return ranges(file.path, file.size_bytes, options, fields.text_field)
 
 
 class _ReadRange(beam.DoFn):
@@ -126,7 +127,8 @@ class _ReadRange(beam.DoFn):
         fault: Rejected | None = None
         records: list[Record] = []
         held_bytes = 0
-        for row in rows(part, self._fields):
+        found = rows(part, self._fields, self._options)
+        for row in found:
             read += 1
             if isinstance(row, Record):
                 held_bytes += row.row_bytes
@@ -151,7 +153,7 @@ class _ReadRange(beam.DoFn):
             read,
             blank,
             rejected,
-            "",
+            str(found.file_format or ""),
             fault.reason if fault else "",
             shown.detail if shown else "",
             first.reason if first else "",

@@ -16,7 +16,6 @@ from runinference_metrics.errors import RunFailed, UserError, first_line
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.models.remote import RemoteModel, is_remote
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.reading.files import TAKES_FILES, FileFormat
 from runinference_metrics.writing.folder import (
     DEAD_LETTERS,
     PREDICTIONS,
@@ -52,7 +51,6 @@ def input_patterns(patterns: Sequence[str], output: str, text_pair_field: str = 
             raise UserError("input", "patterns that match files", got)
         for file in files:
             _check_file(file)
-            _check_fields(file.path, text_pair_field)
         _check_apart(given, pattern, files, output)
         result.append(pattern)
     return result
@@ -84,8 +82,6 @@ def _literal(path: str) -> str:
 
 def _check_file(file: FileMetadata) -> None:
     path = file.path
-    if FileFormat.of(path) is None:
-        raise UserError("input", TAKES_FILES, repr(path))
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -97,15 +93,6 @@ def _check_file(file: FileMetadata) -> None:
         raise UserError("input", "files, not pipes or devices", repr(path))
     if not os.access(path, os.R_OK):
         raise UserError("input", "files that can be read", repr(path))
-
-
-def _check_fields(path: str, text_pair_field: str) -> None:
-    """Raises UserError where rows are to be pairs, and the file has no fields."""
-    found = FileFormat.of(path)
-    if text_pair_field and found and found.rows == ".txt":
-        takes = "a field of .jsonl and .csv files only, since a line of a .txt file is one text"
-        got = f"{text_pair_field!r} with {path!r}: make that a .jsonl or .csv file, or leave it out"
-        raise UserError("text_pair_field", takes, got)
 
 
 def _check_apart(given: str, pattern: str, files: Sequence[FileMetadata], output: str) -> None:
