@@ -66,7 +66,7 @@ def test_the_commonest_reasons_are_named() -> None:
 
 def write_source(folder: Path) -> Path:
     source = folder / "a.jsonl"
-    source.write_text('{"text": "a good film"}\n' * 80 + '{"review": "a bad film"}\n' * 20)
+    source.write_text('{"text": "a good film"}\n' * 80 + '{"text": 5}\n' * 20)
     return source
 
 
@@ -79,7 +79,7 @@ def test_a_run_fails_when_all_is_written(
     err = capsys.readouterr().err.strip().splitlines()
     assert [line for line in err if " texts classified" not in line] == [
         "error: 20 of 100 rows (20.0%) got no prediction, more than --max_failure_rate=0.05 "
-        "allows: missing_text_field 20. All results are written; see the dead letters."
+        "allows: text_not_a_string 20. All results are written; see the dead letters."
     ]
     assert sorted(path.name for path in out.iterdir()) == [
         "dead_letters-00000-of-00001.jsonl", "metrics.json", "predictions-00000-of-00001.jsonl",
