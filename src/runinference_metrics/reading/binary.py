@@ -1,5 +1,6 @@
 """Files that hold no lines of text: known by their first bytes, with what to do about them."""
 
+from runinference_metrics.reading.encodings import is_utf8
 from runinference_metrics.reading.unclear import Unclear
 
 _EXPORT = "export it as JSON lines or CSV"
@@ -34,6 +35,9 @@ _KINDS: tuple[tuple[str, bytes, str], ...] = (
     ("a GIF image", b"GIF89a", "leave it out"),
     ("a program", b"\x7fELF", "leave it out"),
 )  # fmt: skip
+_BEGINNINGS = tuple(beginning for _, beginning, _ in _KINDS)
+# Kinds that are written in characters.
+_OF_TEXT = (b"%PDF-", b"{\\rtf")
 # Where a tar archive, which begins with a file's name, has its mark (POSIX.1-1988).
 _TAR_OFFSET, _TAR_MARK = 257, b"ustar"
 TAKES = "files of text, JSON lines or CSV"
@@ -41,6 +45,11 @@ TAKES = "files of text, JSON lines or CSV"
 
 def refuse_binary(head: bytes) -> None:
     """Raises Unclear when a file's first bytes are those of a kind that is not read."""
+    if not head.startswith(_BEGINNINGS) and b"\0" not in head:
+        return
+    if not head.startswith(_OF_TEXT) and b"\0" not in head and is_utf8(head):
+        # A text may begin with the word ORC.
+        return
     if head[_TAR_OFFSET : _TAR_OFFSET + len(_TAR_MARK)] == _TAR_MARK:
         raise Unclear("input", TAKES, f"a tar archive: {_UNPACK}")
     for kind, beginning, step in _KINDS:

@@ -47,7 +47,7 @@ def encoding_of(head: bytes, said: str | None = None) -> str:
         Unclear: it is no UTF-8, and what it is cannot be told.
     """
     mark, marked = next((one for one in _MARKS if head.startswith(one[0])), (b"", ""))
-    text = head[len(mark) :][:_LOOKED_AT_BYTES]
+    text = head[len(mark) : len(mark) + _LOOKED_AT_BYTES]
     if not marked:
         return said or _unmarked(text)
     if marked == "utf-8":
@@ -65,7 +65,7 @@ def _unmarked(looked_at: bytes) -> str:
         return "utf-8"
     zeros = looked_at.count(0)
     strange = _controls(looked_at) > _MOST_CONTROLS * len(looked_at)
-    if not strange and (zeros <= _MOST_ZEROS * len(looked_at) or _is_utf8(looked_at)):
+    if not strange and (zeros <= _MOST_ZEROS * len(looked_at) or is_utf8(looked_at)):
         return "utf-8"
     likely = [one for one in _HIGH_BYTES if _is_utf16(looked_at, one)]
     if len(likely) == 1:
@@ -80,7 +80,7 @@ def _is_utf16(looked_at: bytes, encoding: str) -> bool:
     scripts = sum(one < _FIRST_CJK for one in high)
     return (
         len(high) > 1
-        and not _controls(low)
+        and _controls(low) <= _MOST_CONTROLS * len(low)
         and scripts >= _LEAST_WRITTEN * len(high)
         and _written(looked_at, encoding)
     )
@@ -90,14 +90,15 @@ def is_text(head: bytes) -> bool:
     """Whether a file's first bytes are those of a text, as far as that shows."""
     if head.startswith(tuple(mark for mark, _ in _MARKS)):
         return True
-    return _controls(head) <= _MOST_CONTROLS * len(head) and _is_utf8(head)
+    return _controls(head) <= _MOST_CONTROLS * len(head) and is_utf8(head)
 
 
 def _controls(looked_at: bytes) -> int:
     return len(looked_at) - len(looked_at.translate(None, _CONTROLS))
 
 
-def _is_utf8(looked_at: bytes) -> bool:
+def is_utf8(looked_at: bytes) -> bool:
+    """Whether bytes are UTF-8, of which the last character may be cut."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(looked_at)
     except UnicodeDecodeError:

@@ -52,35 +52,32 @@ def json_rows(
     waiting = Waiting(fields)
     try:
         for raw in lines:
-            yield from _outcomes(raw, lines, source, waiting, encoding)
+            number = lines.number
+            if lines.cut_from_bytes:
+                yield rejections.too_long(raw, lines.cut_from_bytes, source, number)
+                continue
+            line = raw.removesuffix(b"\r")
+            try:
+                text = line.decode()
+            except UnicodeDecodeError as error:
+                yield rejections.undecodable(line, error, source, number, encoding)
+                continue
+            if not text.strip():
+                yield None
+                continue
+            try:
+                row = parse(text)
+            except BadRow as error:
+                yield Rejected(error.reason, str(error), "read", source, number, text)
+                continue
+            if waiting.settled:
+                yield fields.record(row, text, len(line), source, number, waiting.known)
+            else:
+                yield from waiting.outcomes(row, text, len(line), source, number)
     except CorruptFile:
         yield from waiting.rest()
         raise
     yield from waiting.rest()
-
-
-def _outcomes(
-    raw: bytes, lines: Lines, source: str, waiting: Waiting, encoding: str
-) -> Iterator[Record | Rejected | None]:
-    number = lines.number
-    if lines.cut_from_bytes:
-        yield rejections.too_long(raw, lines.cut_from_bytes, source, number)
-        return
-    line = raw.removesuffix(b"\r")
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        yield rejections.undecodable(line, error, source, number, encoding)
-        return
-    if not text.strip():
-        yield None
-        return
-    try:
-        row = parse(text)
-    except BadRow as error:
-        yield Rejected(error.reason, str(error), "read", source, number, text)
-    else:
-        yield from waiting.outcomes(row, text, len(line), source, number)
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -20,14 +20,18 @@ Outcome = Record | Rejected | None
 class Waiting:
     """The outcomes of rows, of those that lack a field when it is known why.
 
+    Attributes:
+        known: the fields with texts that some row had.
+        settled: whether all of them are known, so that no row has to wait any more.
+
     Args:
         fields: which fields matter.
     """
 
     def __init__(self, fields: RowFields) -> None:
         self._fields = fields
-        self._known: set[str] = set()
-        self._settled = False
+        self.known: set[str] = set()
+        self.settled = False
         self._held: list[tuple[dict[str, Any], str, int, str, int]] = []
         self._held_bytes = 0
 
@@ -35,24 +39,20 @@ class Waiting:
         self, row: dict[str, Any], raw: str, row_bytes: int, source: str, number: int
     ) -> Iterator[Outcome]:
         """What comes to be known with a row; see `RowFields.record` for the arguments."""
-        record = self._fields.record
-        if self._settled:
-            yield record(row, raw, row_bytes, source, number, self._known)
-            return
-        self._known.update(name for name in self._fields.texts if name in row)
-        if len(self._known) == len(self._fields.texts):
-            self._settled = True
-        elif any(name not in row and name not in self._known for name in self._fields.texts):
+        self.known.update(name for name in self._fields.texts if name in row)
+        if len(self.known) == len(self._fields.texts):
+            self.settled = True
+        elif any(name not in row and name not in self.known for name in self._fields.texts):
             self._held.append((row, raw, row_bytes, source, number))
             self._held_bytes += row_bytes
             if len(self._held) > MOST_ROWS or self._held_bytes > MOST_BYTES:
                 yield from self.rest()
             return
         yield from self.rest()
-        yield record(row, raw, row_bytes, source, number, self._known)
+        yield self._fields.record(row, raw, row_bytes, source, number, self.known)
 
     def rest(self) -> Iterator[Outcome]:
         """The outcomes of the rows that wait, by what is known now."""
         held, self._held, self._held_bytes = self._held, [], 0
         for one in held:
-            yield self._fields.record(*one, self._known)
+            yield self._fields.record(*one, self.known)

@@ -61,12 +61,17 @@ class _Sniffer:
     @cached_property
     def bare_returns(self) -> bool:
         """Whether lines end with a carriage return alone, as old spreadsheets write them."""
-        head = self._sample.head
-        return b"\r" in head and "\n" not in self.text and "\r" in self.text.rstrip("\r")
+        if b"\r" not in self._sample.head:
+            return False
+        return "\n" not in self.text and "\r" in self.text.rstrip("\r")
 
     @cached_property
     def _first_line(self) -> str:
-        return next((line for line in self._lines.split("\n") if line.strip()), "").strip()
+        if self.encoding == "utf-8" and not self.bare_returns:
+            # Of most files nothing more is needed.
+            first = self._sample.head.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0]
+            return first.decode(errors="ignore").strip()
+        return self._lines.lstrip().partition("\n")[0].strip()
 
     @cached_property
     def _lines(self) -> str:
@@ -87,6 +92,8 @@ class _Sniffer:
     def _by_content(self) -> str:
         first = self._first_line
         is_text = self._ending in _TEXT
+        if is_text and not first.startswith("{") and self._text_field not in first:
+            return "text"
         if first.startswith("{") and self._is_object(first):
             if is_text:
                 raise self._unclear("a JSON object in its first line, but the name of a text")

@@ -14,11 +14,23 @@ def text_rows(
     lines: Lines, source: str, fields: RowFields, encoding: str
 ) -> Iterator[Record | Rejected | None]:
     """The record, rejected row or None (blank) of each line; there are no fields in it."""
+    has_pairs = bool(fields.text_pair_field)
     for raw in lines:
         if lines.cut_from_bytes:
             yield rejections.too_long(raw, lines.cut_from_bytes, source, lines.number)
+            continue
+        line = raw.removesuffix(b"\r")
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            yield rejections.undecodable(line, error, source, lines.number, encoding)
+            continue
+        if not text.strip():
+            yield None
+        elif has_pairs or len(line) > limits.MAX_TEXT_BYTES:
+            yield _refused(text, len(line), source, lines.number, has_pairs)
         else:
-            yield _text(raw.removesuffix(b"\r"), source, lines.number, fields, encoding)
+            yield Record(text, source, lines.number, row_bytes=len(line))
 
 
 def document_row(
@@ -37,26 +49,26 @@ def document_row(
         size += len(chunk)
     if not size:
         return
-    raw = b"".join(held)
+    raw = b"".join(held).removeprefix(_BOM).rstrip(b"\r\n")
     if size > limits.MAX_ROW_BYTES:
         yield rejections.too_long(raw, size, source, 1)
-    else:
-        yield _text(raw.removeprefix(_BOM).rstrip(b"\r\n"), source, 1, fields, encoding)
-
-
-def _text(
-    raw: bytes, source: str, number: int, fields: RowFields, encoding: str
-) -> Record | Rejected | None:
+        return
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        return rejections.undecodable(raw, error, source, number, encoding)
+        yield rejections.undecodable(raw, error, source, 1, encoding)
+        return
     if not text.strip():
-        return None
-    if fields.text_pair_field:
+        yield None
+    elif fields.text_pair_field or len(raw) > limits.MAX_TEXT_BYTES:
+        yield _refused(text, len(raw), source, 1, bool(fields.text_pair_field))
+    else:
+        yield Record(text, source, 1, row_bytes=len(raw))
+
+
+def _refused(text: str, num_bytes: int, source: str, number: int, has_pairs: bool) -> Rejected:
+    if has_pairs:
         # The file came after the check at the start.
         detail = "a file of texts has no fields, and so no --text_pair_field"
         return Rejected("missing_text_pair_field", detail, "read", source, number, text)
-    if len(raw) > limits.MAX_TEXT_BYTES:
-        return rejections.text_too_long(len(raw), text, source, number)
-    return Record(text, source, number, row_bytes=len(raw))
+    return rejections.text_too_long(num_bytes, text, source, number)
