@@ -1,5 +1,6 @@
 """The wiring of a run: one step a line of the picture in CONTRIBUTING.md."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from runinference_metrics.metrics.summary import SummaryFn
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
+from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.reading.transform import ReadBatches
 from runinference_metrics.records.events import BatchMeasured, DeadLettered
 from runinference_metrics.records.record import ClassifiedBatch, Rejected
@@ -35,7 +37,7 @@ class Plan:
     """
 
     settings: Settings
-    patterns: list[str]
+    patterns: Sequence[Pattern]
     handler: ClassifierHandler
     spread: bool
     facts: dict[str, Any]

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from apache_beam.io.filesystems import FileSystems
 from files_for_tests import BLANK, COMPRESS, FILES, Dead
 
 from conftest import Program, make_model
@@ -21,12 +20,12 @@ from runinference_metrics.models.remote import RemoteModel
 from runinference_metrics.reading import rows as reading
 from runinference_metrics.reading import transform
 from runinference_metrics.records.events import PartRead
-from runinference_metrics.running.checks import input_patterns
+from runinference_metrics.running.input import check_input
 
 MARKUP = "<img src=x onerror=alert(1)>"
 NAMES = [
     "a, b.txt", " leading space.txt", "100% %s %2e%2e%2fevil.txt", f"{MARKUP}.txt", "-rf.txt",
-    "$(id) `id`;ls.txt", "..txt", "new\nline.txt", "quo'te\".txt", "\u202eright.txt", "a[1]*?.txt",
+    "$(id) `id`;ls.txt", "a..txt", "new\nline.txt", "quo'te\".txt", "\u202eright.txt", "a[1]*?.txt",
     "UPPER.TXT", "e\u0301.txt", "x" * 240 + ".txt",
 ]  # fmt: skip
 # What a run may leave, whatever its input is called.
@@ -151,9 +150,8 @@ def test_names_with_characters_of_patterns(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("good")
     given = f"{tmp_path}/{given}" if absolute else given
-    patterns = input_patterns([given], "/elsewhere/out")
-    (found,) = FileSystems.match(patterns)
-    assert sorted(os.path.basename(one.path) for one in found.metadata_list) == expected
+    found = check_input([given], "/elsewhere/out")
+    assert sorted(os.path.basename(file.path) for file in found.files) == expected
 
 
 def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -210,6 +208,27 @@ def test_an_input_that_matches_the_results_is_refused(
     if not given.endswith("00002.jsonl"):
         err = refused(tmp_path, capsys, f"--input={given}", f"--output={out}")
         assert "which would match" in err
+
+
+def test_a_run_into_a_folder_of_its_input_can_be_run_again(
+    tmp_path: Path, distilbert: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, out = tmp_path / "in", tmp_path / "in" / "out"
+    (source / "sub").mkdir(parents=True)
+    (source / "a.txt").write_text("good\n")
+    (source / "sub" / "b.txt").write_text("bad\n")
+    (source / "_SUCCESS").touch()
+    arguments = ["run", f"--input={source}", f"--output={out}", f"--model={distilbert}"]
+    for results, more in ((0, []), (4, ["--overwrite=true"])):
+        caplog.clear()
+        assert main([*arguments, *more]) == 0
+        metrics = json.loads((out / "metrics.json").read_text())
+        assert metrics["records"]["read"] == metrics["records"]["predicted"] == 2
+        reasons = f"output {results}, hidden 1" if results else "hidden 1"
+        said = f"The input: 2 files, 9 bytes; {results + 1} skipped ({reasons})."
+        assert [one.getMessage() for one in caplog.records if "skipped" in one.msg % one.args] == [
+            said
+        ]
 
 
 def test_a_file_that_vanishes_during_the_run(

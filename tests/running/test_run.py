@@ -21,11 +21,12 @@ from models_for_tests import GPT2, make
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.metrics.accounts import reconcile
+from runinference_metrics.reading import places
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Record, Rejected
-from runinference_metrics.running import checks
+from runinference_metrics.running.input import check_input
 
 
 def rows_of(folder: Path, name: str) -> list[dict]:
@@ -338,13 +339,13 @@ def _is_alive(group: int) -> bool:
 
 
 def test_a_bucket_that_cannot_be_listed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def match(patterns: list[str]) -> None:
+    def objects(prefix: str) -> None:
         no = exceptions.Forbidden("GET https://storage.googleapis.com/b: me@x has no access to it.")
-        raise BeamIOError("Match operation failed", {patterns[0]: no})
+        raise BeamIOError("List operation failed", {prefix: no})
 
-    monkeypatch.setattr(checks.FileSystems, "match", match)
+    monkeypatch.setattr(places, "objects", objects)
     with pytest.raises(UserError) as raised:
-        checks.input_patterns(["gs://b/in/"], "/tmp/out")
+        check_input(["gs://b/in/"], "/tmp/out")
     assert str(raised.value).startswith(
         "--input takes patterns that can be listed; got 'gs://b/in/': Google Cloud refused "
         "permission: me@x has no access to it."

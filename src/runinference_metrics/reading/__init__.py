@@ -12,6 +12,7 @@ __all__ = [
     "limits",
     "lines",
     "listing",
+    "patterns",
     "preview",
     "transform",
 ]

@@ -7,6 +7,7 @@ from typing import BinaryIO
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from runinference_metrics.reading import objects
 from runinference_metrics.reading.formats import FileFormat
 
 # One read of a file; larger reads no longer gain on local disks or on Cloud Storage.
@@ -36,7 +37,11 @@ class FileRange:
 
 def open_raw(path: str) -> BinaryIO:
     """Opens a file as it lies there, local or gs://, without decompressing."""
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    try:
+        return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    except NotImplementedError:
+        # Beam's answer for one kind of object in a bucket.
+        return objects.downloaded(path)
 
 
 def chunks_of(stream: BinaryIO, part: FileRange) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from apache_beam.metrics import Metrics
 from runinference_metrics.reading import files, listing, rejections
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
+from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.reading.ranges import ranges
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records import names
@@ -48,7 +49,7 @@ class ReadBatches(beam.PTransform):
 
     def __init__(
         self,
-        patterns: Sequence[str],
+        patterns: Sequence[Pattern],
         fields: RowFields,
         options: FormatOptions,
         max_batch_size: int,
@@ -92,7 +93,7 @@ class ReadBatches(beam.PTransform):
         return Read(batches, read[_REJECTED], events)
 
 
-def _began(_: str) -> Began:
+def _began(_: Pattern) -> Began:
     return Began(time.time_ns() // 1000)
 
 
