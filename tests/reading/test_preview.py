@@ -128,20 +128,22 @@ def test_a_file_is_lost_if_nothing_in_it_can_be_read(
 
 
 def test_an_unclear_file_says_what_must_be_said(tmp_path: Path) -> None:
-    found = looked_at(written(tmp_path / "a.parquet", b"PAR1"))
+    found = looked_at(written(tmp_path / "a.parquet", b"PAR1" + bytes(40)))
     assert found.unclear is not None
     assert (found.unclear.flag, found.file_format, found.lost) == ("input", None, True)
 
 
 def test_doubts_about_an_encoding_end_where_it_is_said(tmp_path: Path) -> None:
     path = written(tmp_path / "a.txt", "gut\nschön\n".encode("cp1252"))
-    assert "'schön'" in looked_at(path).doubt
-    assert looked_at(path, encoding="utf-8").doubt == ""
+    doubt = looked_at(path).doubt
+    assert doubt is not None
+    assert "'schön'" in doubt.got
+    assert looked_at(path, encoding="utf-8").doubt is None
     assert looked_at(path, encoding="cp1252").texts == ("gut", "schön")
-    assert looked_at(written(tmp_path / "b.txt", "schön\nsch\xf6n")).doubt == ""
+    assert looked_at(written(tmp_path / "b.txt", "schön\nsch\xf6n")).doubt is None
     # A character that the end of the sample cuts is no doubt.
     long = written(tmp_path / "c.txt", "x" * (LOOKED_AT_BYTES - 2) + "€" * 1000)
-    assert looked_at(long).doubt == ""
+    assert looked_at(long).doubt is None
 
 
 def compress(codec: str, data: bytes) -> bytes:

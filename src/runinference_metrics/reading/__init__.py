@@ -15,4 +15,5 @@ __all__ = [
     "patterns",
     "preview",
     "transform",
+    "unclear",
 ]

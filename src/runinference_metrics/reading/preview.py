@@ -36,7 +36,7 @@ class Preview:
         size_bytes: its size as stored.
         file_format: how it is written; None if that cannot be told.
         unclear: why it cannot be told.
-        doubt: why its encoding may be another one, in a sentence; "" if nothing says so.
+        doubt: why its encoding may be another one, if anything says so.
         first: the fields that rows have, in their order, each with its first value; none where
             rows have no fields.
         texts: the texts of the rows that a run would classify.
@@ -54,7 +54,7 @@ class Preview:
     size_bytes: int
     file_format: FileFormat | None = None
     unclear: Unclear | None = None
-    doubt: str = ""
+    doubt: Unclear | None = None
     first: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[Text, ...] = ()
     rows: int = 0
@@ -226,12 +226,15 @@ def _enough(found: FileFormat | None, watched: _Watched) -> bool:
     return not missing or num_bytes >= _SEARCHED_BYTES
 
 
-def _doubt(sample: Sample | None, found: FileFormat | None, options: FormatOptions) -> str:
+def _doubt(
+    sample: Sample | None, found: FileFormat | None, options: FormatOptions
+) -> Unclear | None:
     if sample is None or found is None or options.encoding != AUTO or found.encoding != "utf-8":
-        return ""
+        return None
     # A last line that is cut may be cut within a character.
     head = sample.head if sample.whole else sample.head[: sample.head.rfind(b"\n") + 1]
-    return encodings.doubt(head) or ""
+    doubt = encodings.doubt(head)
+    return Unclear("encoding", encodings.TAKES, doubt) if doubt else None
 
 
 def _stored_share(sample: Sample | None, found: FileFormat | None) -> float:
