@@ -4,10 +4,13 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from apache_beam.options.pipeline_options import PipelineOptions
+
 from runinference_metrics.dataflow import workers
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.models.remote import is_remote
+from runinference_metrics.models.token_lengths import token_lengths
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.running import checks, input, logs, named_model
@@ -20,13 +23,14 @@ class Checked:
 
     Args:
         previewed: what the first rows of the input show; None where there is no input.
-        model: the model, if its folder is on this machine and can be run.
+        token_lengths: how many tokens each text has that was looked at, before it is cut; None
+            where the model cannot be run, or is not on this machine.
         max_length: the most tokens of a text, if that is known.
         faults: why a run would not start; none if it would.
     """
 
     previewed: Previewed | None
-    model: ModelFolder | None
+    token_lengths: list[int] | None
     max_length: int | None
     faults: tuple[Exception, ...]
 
@@ -60,7 +64,7 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
     if settings.output:
         with _noted(faults):
             checks.check_output(settings)
-    model, max_length = None, None
+    lengths, max_length = None, None
     with _noted(faults):
         names = checks.label_names(settings)
         if not (local and named_model.wanted(settings)):
@@ -68,14 +72,15 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
             if not is_remote(settings.model):
                 model = ModelFolder.read(settings.model, names)
                 max_length = model.max_length(settings.max_length)
+                lengths = token_lengths(model, found.texts) if found else None
     with _noted(faults):
         checks.prices(settings)
     with _noted(faults):
         _check_device(settings, options, local)
-    return Checked(found, model, max_length, tuple(faults))
+    return Checked(found, lengths, max_length, tuple(faults))
 
 
-def _check_device(settings: Settings, options: object, local: bool) -> None:
+def _check_device(settings: Settings, options: PipelineOptions, local: bool) -> None:
     if settings.device != "GPU":
         return
     from runinference_metrics.classifier.devices import check_device

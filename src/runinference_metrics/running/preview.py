@@ -12,6 +12,7 @@ from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
 from runinference_metrics.reading.listing import Found, Listed
 from runinference_metrics.reading.preview import Preview, preview
+from runinference_metrics.records.text import Text
 from runinference_metrics.running import unfit
 from runinference_metrics.running.input import why_not
 
@@ -37,6 +38,11 @@ class Previewed:
     previews: tuple[Preview, ...]
     errors: tuple[UserError, ...]
     remarks: tuple[str, ...]
+
+    @property
+    def texts(self) -> list[Text]:
+        """The texts of all files that were looked at."""
+        return [text for one in self.previews for text in one.texts]
 
     def __str__(self) -> str:
         """The input in a line."""
@@ -137,6 +143,5 @@ def check(found: Previewed, say: Callable[[str], None]) -> None:
     say(str(found))
     for remark in found.remarks[:_MOST_REMARKS]:
         say(f"Input: {remark}")
-    if more_remarks := len(found.remarks) - _MOST_REMARKS:
-        if more_remarks > 0:
-            say(f"Input: {more_remarks:,} more remarks; `check` shows all")
+    if left := found.remarks[_MOST_REMARKS:]:
+        say(f"Input: {len(left):,} more remarks; `check` shows all")
