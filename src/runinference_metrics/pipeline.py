@@ -8,6 +8,8 @@ import apache_beam as beam
 
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.inference.transform import ClassifyBatches
+from runinference_metrics.metrics.accounts import Limits
+from runinference_metrics.metrics.files import WholeFiles
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.summary import SummaryFn
 from runinference_metrics.options.settings import Settings
@@ -70,6 +72,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     dead_letters = rejected | "Dead letters" >> WriteDeadLetters(settings.output)
     events = (
         *read.events,
+        read.parts | "Files" >> WholeFiles(),
         classified | "Measure batches" >> beam.Map(BatchMeasured.of),
         rejected | "Count dead letters" >> beam.Map(_dead_lettered),
     )
@@ -83,7 +86,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
             plan.facts,
             plan.prices,
             [predictions, dead_letters],
-            settings.max_failure_rate,
+            Limits(settings.max_failure_rate, settings.max_failed_files),
         )
     )
 

@@ -10,10 +10,10 @@ import apache_beam as beam
 import pytest
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.testing.util import assert_that, equal_to
-from buckets_for_tests import emulated
 from hypothesis import given
 from hypothesis import strategies as st
 
+from buckets_for_tests import emulated
 from runinference_metrics.errors import UserError
 from runinference_metrics.reading import hints, listing, patterns
 from runinference_metrics.reading.fields import RowFields

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlparse
 
 import pytest
-from buckets_for_tests import at
 
+from buckets_for_tests import at
 from runinference_metrics.errors import RunFailed
 from runinference_metrics.reading.files import open_raw
 from servers_for_tests import QuietHandler, serving

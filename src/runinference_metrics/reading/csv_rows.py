@@ -30,7 +30,18 @@ class _CsvLines:
         """A row begins."""
         self.row: list[bytes] = []
         self.row_bytes = 0
+        self.undecodable = False
         self.number = self._lines.number + 1
+
+    def raw(self) -> bytes:
+        """The current row as it stands in the file."""
+        return b"\n".join(self.row).removesuffix(b"\r")
+
+    def shown(self, outcome: Record | Rejected | None) -> Record | Rejected | None:
+        """The outcome of the current row; where that was rejected, with the row as it stands."""
+        if isinstance(outcome, Rejected):
+            return replace(outcome, text=self.raw().decode())
+        return outcome
 
     def __iter__(self) -> "_CsvLines":
         return self
@@ -41,8 +52,12 @@ class _CsvLines:
         self.row_bytes += (self._lines.cut_from_bytes or len(line)) + 1
         if self.row_bytes > limits.MAX_ROW_BYTES:
             raise _RowTooLong
-        # The row is judged as a whole once it is complete; until then, keep its bytes.
-        return line.decode(errors="surrogateescape") + "\n"
+        try:
+            return line.decode() + "\n"
+        except UnicodeDecodeError:
+            # The row is judged as a whole once it is complete; until then, keep its bytes.
+            self.undecodable = True
+            return line.decode(errors="surrogateescape") + "\n"
 
 
 class _Columns:
@@ -72,6 +87,8 @@ class _Columns:
     def row(self, cells: list[str]) -> dict[str, Any] | None:
         """A row's cells by name; None if they are not as many as the columns."""
         names = self.names
+        if len(cells) == len(names) and not self._nameless:
+            return dict(zip(names, cells, strict=True))
         if len(cells) != len(names):
             # A delimiter too much at the end of a row is no cell.
             if len(cells) < len(names) or any(cells[len(names) :]):
@@ -119,27 +136,29 @@ def csv_rows(
             rest = b"\n".join([*tracked.row, lines.rest])
             yield rejections.corrupt(error, rest, number - 1, source)
             return
-        raw = b"\n".join(tracked.row).removesuffix(b"\r")
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError as error:
-            yield rejections.undecodable(raw, error, source, number, found.encoding)
+        if tracked.undecodable:
+            yield rejections.undecodable(tracked.raw(), source, number, found.encoding)
             fault = fault or ("" if columns else unusable)
             continue
         if not cells:
             yield None
             continue
-        if not problem and not fault and columns is None:
+        if columns and not problem and not fault:
+            # All rows but the first, and those with a fault.
+            if (row := columns.row(cells)) is not None:
+                yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
+                continue
+            problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
+        elif not problem and not fault:
             columns = _Columns(cells, found, fields)
             fault = columns.fault
             if columns.has_header and not fault:
                 continue
-        row = None if problem or fault or columns is None else columns.row(cells)
-        if row is not None:
-            yield fields.record(row, text, len(raw), source, number)
-            continue
-        if problem and columns is None:
+            if not fault:
+                row = columns.row(cells) or {}
+                yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
+                continue
+        if columns is None:
             fault = fault or unusable
-        if not problem and not fault and columns:
-            problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
+        text = tracked.raw().decode()
         yield Rejected("malformed_csv", problem or fault, "read", source, number, text)

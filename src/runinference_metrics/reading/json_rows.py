@@ -59,8 +59,8 @@ def json_rows(
             line = raw.removesuffix(b"\r")
             try:
                 text = line.decode()
-            except UnicodeDecodeError as error:
-                yield rejections.undecodable(line, error, source, number, encoding)
+            except UnicodeDecodeError:
+                yield rejections.undecodable(line, source, number, encoding)
                 continue
             if not text.strip():
                 yield None
@@ -88,7 +88,7 @@ def parse(text: str) -> dict[str, Any]:
     """
     try:
         row = _DECODER.decode(text)
-        if "\\ud" in text.lower():
+        if "\\u" in text and "\\ud" in text.lower():
             # Half a surrogate pair passes the parser and no encoder after it.
             json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -12,24 +12,25 @@ from runinference_metrics.records.record import Rejected
 OF_FILES = ("corrupt_file", "unknown_format")
 
 
-def undecodable(
-    line: bytes, error: UnicodeDecodeError, source: str, number: int, encoding: str
-) -> Rejected:
+def undecodable(line: bytes, source: str, number: int, encoding: str) -> Rejected:
     """The dead letter of a row that is no text in its file's encoding.
 
     Args:
         line: the row as UTF-8; of another encoding, what is no text in it is the byte 0xFF.
-        error: what is wrong with it.
         source: the file.
         number: the line on which the row starts, from 1.
         encoding: the file's.
     """
     text = line.decode(errors="backslashreplace")
-    if encoding == "utf-8":
+    if encoding != "utf-8":
+        detail = f"the row is not all {encoding}; what is not stands as \\xff in text"
+        return Rejected("invalid_encoding", detail, "read", source, number, text)
+    detail = "the row is no UTF-8"
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
         detail = f"byte {error.start + 1} of the row: {error.reason}"
-        return Rejected("invalid_utf8", detail, "read", source, number, text)
-    detail = f"the row is not all {encoding}; what is not stands as \\xff in text"
-    return Rejected("invalid_encoding", detail, "read", source, number, text)
+    return Rejected("invalid_utf8", detail, "read", source, number, text)
 
 
 def unclear(error: Unclear, source: str) -> Rejected:

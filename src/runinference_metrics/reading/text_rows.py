@@ -22,8 +22,8 @@ def text_rows(
         line = raw.removesuffix(b"\r")
         try:
             text = line.decode()
-        except UnicodeDecodeError as error:
-            yield rejections.undecodable(line, error, source, lines.number, encoding)
+        except UnicodeDecodeError:
+            yield rejections.undecodable(line, source, lines.number, encoding)
             continue
         if not text.strip():
             yield None
@@ -55,8 +55,8 @@ def document_row(
         return
     try:
         text = raw.decode()
-    except UnicodeDecodeError as error:
-        yield rejections.undecodable(raw, error, source, 1, encoding)
+    except UnicodeDecodeError:
+        yield rejections.undecodable(raw, source, 1, encoding)
         return
     if not text.strip():
         yield None

@@ -19,7 +19,7 @@ from runinference_metrics.records.events import Began, FileFound, PartRead
 from runinference_metrics.records.record import Record, RecordBatch, Rejected
 
 _REJECTED = "rejected"
-_EVENTS = "events"
+_PARTS = "parts"
 
 
 class Read(NamedTuple):
@@ -28,11 +28,13 @@ class Read(NamedTuple):
     Args:
         batches: RecordBatches.
         rejected: Rejected rows.
-        events: collections of events for the summary.
+        parts: a PartRead for each range of a file.
+        events: collections of other events for the summary.
     """
 
     batches: beam.PCollection
     rejected: beam.PCollection
+    parts: beam.PCollection
     events: tuple[beam.PCollection, ...]
 
 
@@ -80,7 +82,7 @@ class ReadBatches(beam.PTransform):
             | "Rows"
             >> beam.ParDo(
                 _ReadRange(self._fields, self._options, self._max_batch_size)
-            ).with_outputs(_REJECTED, _EVENTS, main="batches")
+            ).with_outputs(_REJECTED, _PARTS, main="batches")
         )
         batches = read.batches
         if self._spread:
@@ -88,9 +90,8 @@ class ReadBatches(beam.PTransform):
         events = (
             patterns | "Began" >> beam.Map(_began),
             found | "Count files" >> beam.Map(_file_found),
-            read[_EVENTS],
         )
-        return Read(batches, read[_REJECTED], events)
+        return Read(batches, read[_REJECTED], read[_PARTS], events)
 
 
 def _began(_: Pattern) -> Began:
@@ -158,6 +159,6 @@ class _ReadRange(beam.DoFn):
             shown.detail if shown else "",
             first.reason if first else "",
         )
-        yield beam.pvalue.TaggedOutput(_EVENTS, event)
+        yield beam.pvalue.TaggedOutput(_PARTS, event)
         self._read.inc(read)
         self._blank.inc(blank)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from apache_beam.internal.gcp import auth
 from gcp_storage_emulator.server import create_server
+from google.cloud import storage
 
 
 @contextlib.contextmanager
@@ -26,8 +27,6 @@ def emulated(bucket: str, names: dict[str, bytes]) -> Iterator[None]:
     server.start()
     try:
         with at(f"http://127.0.0.1:{server._api._httpd.server_port}"):
-            from google.cloud import storage
-
             client = storage.Client()
             for name, content in names.items():
                 client.bucket(bucket).blob(name).upload_from_string(content)
