@@ -55,9 +55,8 @@ def _shown(checked: "Checked") -> Iterator[str]:
         yield ""
     yield str(found)
     yield f"Rows: {estimated(found.previews, found.listed.files)}"
-    texts = [text for one in found.previews for text in one.texts]
-    if texts:
-        yield from _lengths(texts, checked)
+    if found.texts:
+        yield from _lengths(found.texts, checked)
     for remark in found.remarks:
         yield f"Remark: {remark}"
 
@@ -76,7 +75,7 @@ def _file(one: "Preview", width: int) -> Iterator[str]:
     for text in one.texts[:_MOST_TEXTS]:
         pair = (text,) if isinstance(text, str) else text
         yield _cut(f"    {' | '.join(map(_visible, pair))}", width)
-    counts = [f"{len(one.texts):,} texts"]
+    counts = [f"{len(one.texts):,} with text"]
     if one.blank:
         counts.append(f"{one.blank:,} blank")
     counts.extend(f"{count:,} {reason}" for reason, count in one.rejected.items())
@@ -86,14 +85,12 @@ def _file(one: "Preview", width: int) -> Iterator[str]:
 
 
 def _lengths(texts: Sequence[_Text], checked: "Checked") -> Iterator[str]:
-    number = f"{len(texts):,} texts looked at"
-    yield f"Characters, of {number}: {_spread([_length(text) for text in texts])}"
-    if checked.model is None:
-        yield "Tokens: not known, since the model is not on this machine"
+    number = "1 text" if len(texts) == 1 else f"{len(texts):,} texts"
+    yield f"Characters, of {number} looked at: {_spread([_length(text) for text in texts])}"
+    lengths = checked.token_lengths
+    if lengths is None:
+        yield "Tokens: not known, since no model that can be run is on this machine"
         return
-    from runinference_metrics.models.token_lengths import token_lengths
-
-    lengths = token_lengths(checked.model, texts)
     yield f"Tokens, of the same: {_spread(lengths)}"
     if checked.max_length is not None:
         longer = sum(length > checked.max_length for length in lengths)
@@ -108,9 +105,8 @@ def _spread(lengths: Sequence[int]) -> str:
     """The median, the least that nine of ten do not exceed, and the most."""
     ordered = sorted(lengths)
     ninth = ordered[max(0, -(-9 * len(ordered) // 10) - 1)]
-    return (
-        f"median {statistics.median_low(ordered):,}, 90 % up to {ninth:,}, longest {ordered[-1]:,}"
-    )
+    median, longest = statistics.median_low(ordered), ordered[-1]
+    return f"median {median:,}, 90 % up to {ninth:,}, longest {longest:,}"
 
 
 def _visible(text: str) -> str:

@@ -124,22 +124,24 @@ def previewed(listed: Listed, settings: Settings) -> Previewed:
     return Previewed(listed, previews, tuple(errors), tuple(remarks))
 
 
-def check(found: Previewed, say: Callable[[str], None]) -> None:
+def refuse(found: Previewed) -> None:
+    """Raises UserError where a run would lose files, or what is asked for."""
+    if not found.errors:
+        return
+    first, *others = found.errors
+    if not others:
+        raise first
+    got = f"{first.got} (the first of {len(found.errors):,} faults; `check` shows all)"
+    raise UserError(first.flag, first.takes, got)
+
+
+def announce(found: Previewed, say: Callable[[str], None]) -> None:
     """Says what was found, in a line, and what is odd.
 
     Args:
         found: what the first rows show.
         say: takes a line for the user.
-
-    Raises:
-        UserError: a run would lose files, or what is asked for.
     """
-    if found.errors:
-        first, *others = found.errors
-        if not others:
-            raise first
-        more = f"{first.got} (the first of {len(found.errors):,} such faults; `check` shows all)"
-        raise UserError(first.flag, first.takes, more)
     say(str(found))
     for remark in found.remarks[:_MOST_REMARKS]:
         say(f"Input: {remark}")

@@ -34,7 +34,8 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
     listed = input.check_input(settings.input, settings.output)
-    preview.check(preview.previewed(listed, settings), _say)
+    previewed = preview.previewed(listed, settings)
+    preview.refuse(previewed)
     old = checks.check_output(settings)
     if local:
         settings = named_model.fetched(settings)
@@ -46,6 +47,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         check_device(settings.device)
     else:
         checks.check_workers_gpu(settings, beam_options)
+    preview.announce(previewed, _say)
     make_folder(settings.output)
     checks.remove(old)
     run_checked(CheckedRun(settings, listed, prices, beam_options, names, hint))
