@@ -161,8 +161,8 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], list[str], list[str]]] = {
     ),
     "a column twice": (
         {"a.csv": "id,text,text\n1,a,b\n2,a,b\n"}, [],
-        ["--input takes files whose rows can be read; got '{tmp}/a.csv', where a run could not use "
-         "any of its 2 rows (malformed_csv; line 2: the header names the column 'text' twice)"],
+        ["--input takes files whose rows can be read; got '{tmp}/a.csv', of whose 3 rows none can "
+         "be (malformed_csv, line 1: the header names the column 'text' twice)"],
     ),
     "a file that cannot be told": (
         {"a.parquet": b"PAR1" + bytes(40)}, [],
@@ -170,15 +170,15 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], list[str], list[str]]] = {
     ),
     "another encoding": (
         {"a.txt": "gut\nschön\n".encode("cp1252")}, [],
-        ["--encoding takes the encoding of the files, * got '{tmp}/a.txt', line 2 with 'sch\\xf6n'"],
+        ["--encoding takes the encoding of * got '{tmp}/a.txt', line 2 with 'sch\\\\xf6n'"],
     ),
     "damage": (
         {"a.txt.gz": gzip.compress(b"good\n" * 1000)[:-9]}, [],
-        ["--input takes files whose rows can be read; got '{tmp}/a.txt.gz', * the gzip data ends"],
+        ["--input takes files that can be read to their end; got '{tmp}/a.txt.gz' (corrupt_file*"],
     ),
     "everything": (
         {"a.csv": "id;Text\n1;good\n", "b.txt": "sch\xf6n\n".encode("cp1252")},
-        ["--id_field=key", "--model=/none", "--prices=/none.yaml"],
+        ["--id_field=key", "--model=/no/model", "--prices=/no/p.yaml"],
         ["--text_field takes *", "--encoding takes *", "--id_field takes *", "--model takes *",
          "--prices takes *"],
     ),
@@ -215,7 +215,9 @@ RUNS_RIGHT: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     "a header alone": ({"a.csv": "id,review\n"}, []),
     "rows rejected in part": ({"a.jsonl": '[1]\n{"text": "a"}\nno\n'}, []),
     "NULLs left out": ({"a.jsonl": '{"id": 1}\n{"id": 2, "text": "a"}\n'}, ["--id_field=id"]),
-    "an id in some files": ({"a.jsonl": '{"text": "a", "id": 1}', "b.txt": "x\n"}, ["--id_field=id"]),
+    "an id in some files": (
+        {"a.jsonl": '{"text": "a", "id": 1}', "b.txt": "x\n"}, ["--id_field=id"]
+    ),
     "blank rows": ({"a.txt": "\n\n"}, []),
     "a damaged row beside one in UTF-8": ({"a.txt": b"sch\xc3\xb6n\nsch\xf6n\n"}, []),
     "an encoding that is said": ({"a.txt": b"gut\nsch\xf6n\n"}, ["--encoding=cp1252"]),

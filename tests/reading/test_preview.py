@@ -41,8 +41,8 @@ def test_a_small_file_is_seen_whole(tmp_path: Path) -> None:
     assert dict(found.first) == {"id": "1", "text": "good", "stars": "5"}
     assert found.texts == ("good", 'a "b"')
     assert (found.rows, found.blank, dict(found.rejected)) == (4, 1, {"malformed_csv": 1})
-    assert found.first_rejected is not None
-    assert found.first_rejected.position == 4
+    assert found.worst is not None
+    assert found.worst.position == 4
     assert found.whole
     assert not found.lost
 

@@ -80,7 +80,7 @@ def _file(one: "Preview", width: int) -> Iterator[str]:
         counts.append(f"{one.blank:,} blank")
     counts.extend(f"{count:,} {reason}" for reason, count in one.rejected.items())
     yield f"  {', '.join(counts)}"
-    if first := one.first_rejected:
+    if first := one.worst:
         yield _cut(f"    line {first.position:,}: {_visible(first.detail)}", width)
 
 

@@ -43,7 +43,7 @@ class Preview:
         rows: how many rows were looked at.
         blank: how many of them have no text.
         rejected: how many of them a run would reject, by reason.
-        first_rejected: one of them.
+        worst: one of them: what ended the reading, or else the first.
         one_fault: whether all that are rejected have the same fault.
         row_bytes: the size of the rows, as UTF-8.
         stored_share: how many bytes, decompressed, make a byte of that.
@@ -60,7 +60,7 @@ class Preview:
     rows: int = 0
     blank: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
-    first_rejected: Rejected | None = None
+    worst: Rejected | None = None
     one_fault: bool = True
     row_bytes: int = 0
     stored_share: float = 1.0
@@ -77,9 +77,14 @@ class Preview:
         return self.file_format is not None and self.file_format.rows in ("jsonl", "csv")
 
     @property
+    def unfinished(self) -> bool:
+        """Whether it cannot be read to its end."""
+        return any(reason in rejections.OF_FILES for reason in self.rejected)
+
+    @property
     def lost(self) -> bool:
         """Whether a run would count this file as lost: not read to its end, or without a record."""
-        if any(reason in rejections.OF_FILES for reason in self.rejected):
+        if self.unfinished:
             return True
         if self.file_format is not None and self.file_format.rows == "document":
             # A bad one is one lost row.
@@ -102,7 +107,7 @@ class _Seen:
     rows: int = 0
     blank: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
-    first_rejected: Rejected | None = None
+    worst: Rejected | None = None
     one_fault: bool = True
     row_bytes: int = 0
 
@@ -119,9 +124,10 @@ class _Seen:
         else:
             self.rejected[row.reason] += 1
             self.row_bytes += sum(len(one.encode(errors="replace")) for one in strings(row.text))
-            first = self.first_rejected = self.first_rejected or row
-            if (first.reason, first.detail) != (row.reason, row.detail):
+            worst = self.worst or row
+            if (worst.reason, worst.detail) != (row.reason, row.detail):
                 self.one_fault = False
+            self.worst = row if row.reason in rejections.OF_FILES else worst
 
 
 @dataclass(frozen=True)
@@ -202,7 +208,7 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
         seen.rows,
         seen.blank,
         seen.rejected,
-        seen.first_rejected,
+        seen.worst,
         seen.one_fault,
         seen.row_bytes,
         _stored_share(rows.sample, rows.file_format),

@@ -57,13 +57,18 @@ def _of_file(one: Preview, fields: RowFields) -> UserError | None:
             takes = "the name of a field or column that holds a text"
             got = f"{name!r}, which {one.path!r} has not: {_what_is_there(one, name)}"
             return UserError(f"{flag}_field", takes, got)
-    if not one.lost or one.first_rejected is None:
-        return None
-    rejected = one.first_rejected
-    reasons = ", ".join(one.rejected)
-    rows = f"any of its {'' if one.whole else 'first '}{one.rows - one.blank:,} rows"
-    got = f"{one.path!r}, where a run could not use {rows} ({reasons}; line {rejected.position:,}: "
-    return UserError("input", "files whose rows can be read", f"{got}{rejected.detail})")
+    # Rows in another encoding are said to be that.
+    return None if one.doubt or not one.lost else _lost(one)
+
+
+def _lost(one: Preview) -> UserError:
+    worst = one.worst
+    why = f"{worst.reason}, line {worst.position:,}: {worst.detail}" if worst else "nothing is left"
+    if one.unfinished:
+        return UserError("input", "files that can be read to their end", f"{one.path!r} ({why})")
+    which = f"{'' if one.whole else 'first '}{'row' if one.rows == 1 else 'rows'}"
+    got = f"{one.path!r}, of whose {one.rows:,} {which} none can be ({why})"
+    return UserError("input", "files whose rows can be read", got)
 
 
 def _unclear(one: Preview, error: Unclear) -> UserError:
