@@ -142,7 +142,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], list[str], list[str]]] = {
         {"a.jsonl": '{"text": "a", "key": 1}\n', "b.txt": "good\n"},
         ["--id_field=kye", "--keep_fields=key,stars"],
         ["--id_field takes the name of a field that rows have; got 'kye', which no row has of those"
-         " looked at in 2 files, such as {tmp}/a.jsonl: there are 'text', 'key'; did you mean "
+         " looked at in 2 files, such as '{tmp}/a.jsonl': there are 'text', 'key'; did you mean "
          "'key'?",
          "--keep_fields takes names of fields that rows have; got 'stars', which no row has"],
     ),

@@ -63,7 +63,7 @@ def _shown(checked: "Checked") -> Iterator[str]:
 
 def _file(one: "Preview", width: int) -> Iterator[str]:
     """A file as it was understood."""
-    yield one.path
+    yield _visible(one.path)
     if one.unclear:
         yield f"  unclear: {one.unclear}"
         return

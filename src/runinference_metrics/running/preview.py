@@ -118,8 +118,7 @@ def previewed(listed: Listed, settings: Settings) -> Previewed:
     if len(lost) > settings.max_failed_files or not any(one.texts for one in previews):
         errors.extend(lost)
     else:
-        remarks.extend(f"a file will be lost: {error}" for error in lost)
-    errors.extend(unfit.of_encodings(previews))
+        remarks.extend(f"a file may be lost: {error}" for error in lost)
     errors.extend(unfit.of_fields(previews, fields))
     return Previewed(listed, previews, tuple(errors), tuple(remarks))
 

@@ -13,13 +13,8 @@ _MOST_CELLS, _LONGEST_CELL = 6, 30
 
 
 def of_files(previews: Sequence[Preview], fields: RowFields) -> list[UserError]:
-    """Why a run would lose files, an error for each of them."""
+    """Why a run would lose files, or rows in another encoding; an error for each file."""
     return [error for one in previews if (error := _of_file(one, fields))]
-
-
-def of_encodings(previews: Sequence[Preview]) -> list[UserError]:
-    """Which files are in doubt of being written in another encoding."""
-    return [_unclear(one, one.doubt) for one in previews if one.doubt]
 
 
 def of_fields(previews: Sequence[Preview], fields: RowFields) -> list[UserError]:
@@ -33,7 +28,9 @@ def of_fields(previews: Sequence[Preview], fields: RowFields) -> list[UserError]
         flag, takes = "keep_fields", "names of fields that rows have"
         if name == fields.id_field:
             flag, takes = "id_field", "the name of a field that rows have"
-        files = seen[0].path if len(seen) == 1 else f"{len(seen):,} files, such as {seen[0].path}"
+        files = repr(seen[0].path)
+        if len(seen) > 1:
+            files = f"{len(seen):,} files, such as {files}"
         there = f"there are {listed(names)}{_nearest(name, names)}"
         if not names:
             there = "a line of text has no fields, so leave it out"
@@ -57,8 +54,9 @@ def _of_file(one: Preview, fields: RowFields) -> UserError | None:
             takes = "the name of a field or column that holds a text"
             got = f"{name!r}, which {one.path!r} has not: {_what_is_there(one, name)}"
             return UserError(f"{flag}_field", takes, got)
-    # Rows in another encoding are said to be that.
-    return None if one.doubt or not one.lost else _lost(one)
+    if one.doubt:
+        return _unclear(one, one.doubt)
+    return _lost(one) if one.lost else None
 
 
 def _lost(one: Preview) -> UserError:
