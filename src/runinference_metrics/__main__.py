@@ -17,6 +17,8 @@ USAGE = """usage: python -m runinference_metrics COMMAND
 commands:
   run --input=PATTERN --output=FOLDER [parameters] [Beam's own flags]
       classify text files; `run --help` explains every parameter
+  check --input=PATTERN [parameters] [Beam's own flags]
+      show the input's first rows as a run would read them, and all that would stop a run
   report FOLDER [--prices=FILE]
       show a run again from its metrics.json, and write its report.html anew
   report --job_id=ID --project=P --region=R [--prices=FILE] [--output=FOLDER]
@@ -36,7 +38,7 @@ commands:
 # Beam stops the servers that it started in well under this.
 _EXIT_WITHIN_SECS = 5.0
 
-COMMANDS = ("run", "report", "compare", "verify", "model", "metadata", "template")
+COMMANDS = ("run", "check", "report", "compare", "verify", "model", "metadata", "template")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -68,7 +68,7 @@ def holds(ran: Ran, source: Path, program: Program, capsys: pytest.CaptureFixtur
     assert "texts/s of the whole run" in ran.out
     noise = [
         line for line in ran.err.splitlines()
-        if not re.match(r"Job job-\d+ on \w+|[\d,]+ texts classified", line)
+        if not re.match(r"Input: |Job job-\d+ on \w+|[\d,]+ texts classified", line)
     ]  # fmt: skip
     assert noise == []
     assert main(["verify", str(ran.folder)]) == 0, capsys.readouterr()
@@ -162,7 +162,7 @@ def failed(ran: Ran, code: int, message: str) -> None:
     assert last.startswith("error: ")
     assert message in last
     assert "Traceback" not in ran.err
-    assert len(ran.err.splitlines()) <= 4, ran.err
+    assert len(ran.err.splitlines()) <= 5, ran.err
     assert "Results are in" not in ran.out
     assert not ran.folder.exists() or list(ran.folder.iterdir()) == []
 
@@ -263,17 +263,17 @@ def test_a_runner_that_dies(prism: Prism, tmp_path: Path, long_source: Path) -> 
     failed(ran, 1, "The run failed: the runner of job job-001")
 
 
-def test_a_text_field_that_is_not_there_fails_with_the_workers_reason(
+def test_too_many_dead_letters_fail_with_the_workers_reason(
     prism: Prism,  # noqa: F811
     tmp_path: Path,
     program: Program,
 ) -> None:
     source = tmp_path / "a.jsonl"
-    source.write_text('{"review": "good"}\n' * 50)
+    source.write_text('{"text": "good"}\n{"text": 5}\n' * 50)
     ran = program(f"--input={source}", *prism.flags, LOOPBACK)
     assert ran.code == 1
     assert ran.err.splitlines()[-1].startswith("error: ")
-    assert "missing_text_field" in ran.err.splitlines()[-1]
+    assert "text_not_a_string" in ran.err.splitlines()[-1]
     assert "Traceback" not in ran.err
 
 
@@ -288,4 +288,5 @@ def test_prism_started_by_beam_itself(
     ran = program("--input=samples/", "--runner=PrismRunner", f"--prism_location={copy}")
     assert ran.code == 0, ran.err
     assert ran.metrics["records"]["predicted"] == 48
-    assert [line for line in ran.err.splitlines() if not line.startswith("Job job-001 on")] == []
+    said = ("Input: ", "Job job-001 on")
+    assert [line for line in ran.err.splitlines() if not line.startswith(said)] == []

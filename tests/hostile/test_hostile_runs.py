@@ -76,7 +76,9 @@ def test_all_hostile_files_in_one_run(program: Program, tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     # Nothing of the data on the terminal.
     assert "good film" not in ran.out + ran.err
-    assert [line for line in ran.err.splitlines() if " texts classified" not in line] == []
+    said = [line for line in ran.err.splitlines() if " texts classified" not in line]
+    assert said != []
+    assert [line for line in said if not line.startswith("Input: ")] == []
 
     predictions = {(one["source"], one["position"]): one["text"]
                    for one in ran.lines("predictions")}  # fmt: skip

@@ -11,6 +11,14 @@ from documents_for_tests import schema_faults
 from runinference_metrics.__main__ import main
 from runinference_metrics.reading import limits, listing
 from runinference_metrics.reading.files import RANGE_BYTES
+from runinference_metrics.running import preview
+
+
+@pytest.fixture(autouse=True)
+def _looked_at_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files change after a launch has looked at them, and only some of many are looked at."""
+    monkeypatch.setattr(preview, "chosen", lambda files: [])
+
 
 # What a terminal or a page would act on.
 HOSTILE = "\x1b[31m<b>x\n.jsonl"

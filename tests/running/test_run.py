@@ -62,7 +62,10 @@ def test_the_samples_end_to_end(program: Program) -> None:
     # The table fits a terminal, and standard error has no noise.
     assert "num_inferences" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
-    assert [line for line in ran.err.splitlines() if " texts classified" not in line] == []
+    assert [line for line in ran.err.splitlines() if " texts classified" not in line] == [
+        "Input: 5 files, 2,748 bytes: text (utf-8) 1, csv (commas, utf-8) 1, "
+        "text (utf-8, gzip) 1, jsonl (utf-8) 1, text (utf-8, zstd) 1"
+    ]
     assert sorted(path.name for path in ran.folder.iterdir()) == [
         "dead_letters-00000-of-00001.jsonl", "metrics.json", "predictions-00000-of-00001.jsonl",
         "report.html",
@@ -73,7 +76,10 @@ def test_the_launchers_entry_point_takes_the_same_flags(
     program: Program, tmp_path: Path, distilbert: Path
 ) -> None:
     source = tmp_path / "a.jsonl"
-    source.write_text('{"key": 5, "review": "a good film", "stars": 3}\n')
+    source.write_text(
+        '{"key": 5, "review": "a good film", "stars": 3}\n'
+        '{"key": 6, "review": null, "missing": 0}\n'
+    )
     ran = program(
         f"--input={source}", f"--model={distilbert}", "--text_field=review", "--id_field=key",
         "--keep_fields=stars,missing", command=("src/main.py",),
@@ -194,8 +200,9 @@ def test_a_model_that_breaks_on_loading_is_one_line_too(
     # In a process of its own: what Beam logs of the failure must not be seen either.
     ran = program(f"--input={source}", f"--model={model}")
     assert ran.code == 2
-    assert ran.err.startswith("error: --model takes a trained sequence classifier; got")
-    assert ran.err.count("\n") == 1
+    found, error = ran.err.splitlines()
+    assert found.startswith("Input: 1 file, ")
+    assert error.startswith("error: --model takes a trained sequence classifier; got")
     assert list(ran.folder.iterdir()) == []
 
 
@@ -372,7 +379,9 @@ def test_labels_named_in_a_file_and_a_model_without_padding(
         "--precision=float32",
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    assert ran.err == (
+    first, *others = ran.err.splitlines(keepends=True)
+    assert first.startswith("Input: 1 file, ")
+    assert "".join(others) == (
         "WARNING Padding changes this model's answers: texts of one length share a forward pass.\n"
     )
     assert "only texts of one length" in ran.out

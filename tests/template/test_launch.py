@@ -176,6 +176,7 @@ def test_labels_in_either_form_stand_in_the_job(bucket: dict[str, str]) -> None:
     [
         (["--input=gs://results/none*"], "--input takes patterns that match files; got 'gs://"),
         (["--input=gs://no-bucket/a.txt"], "--input takes"),
+        (["--id_field=id"], "--id_field takes the name of a field that rows have; got 'id', which"),
         (["--device=TPU"], "--device takes CPU or GPU; got 'TPU'"),
         (["--accelerator=nvidia-l5"], "--accelerator takes one of nvidia-l4,"),
         (["--model=/no/model"], "--model takes a folder with a sequence-classification model"),
@@ -249,4 +250,6 @@ def test_the_program_neither_waits_nor_asks_for_metrics(
     done = launch(bucket)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Job id is unknown" not in done.stderr
+    # What the launcher's log has of the input.
+    assert "Input: 1 file, " in done.stderr
     assert done.stdout == ""

@@ -236,7 +236,7 @@ def test_everything_in_buckets(
     put(bucket, "texts/a.txt", b"a good film\n\xff\na bad one\n")
     done = subprocess.run(
         [sys.executable, "-c", LAUNCH, "--input=gs://results/texts/*", f"--model={model}",
-         "--output=gs://results/everything"],
+         "--output=gs://results/everything", "--encoding=utf-8"],
         cwd=ROOT, capture_output=True, text=True, timeout=200,
         env={**os.environ, **bucket, "RUNINFERENCE_METRICS_CACHE": str(tmp_path / "cache")},
     )  # fmt: skip

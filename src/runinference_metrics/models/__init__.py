@@ -3,4 +3,4 @@ Neither torch nor transformers is needed here.
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["cache", "folder", "heads", "remote", "weights"]
+__all__ = ["cache", "folder", "heads", "remote", "token_lengths", "weights"]

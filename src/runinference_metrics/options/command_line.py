@@ -20,11 +20,23 @@ class Parser(argparse.ArgumentParser):
         raise FlagError(message)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command-line parser of `run`; its help is the parameters' own."""
+# What a command that takes the parameters does with them.
+_DESCRIPTIONS = {
+    "run": "Classify text files with Beam's RunInference and report what it cost.",
+    "check": "Show the first rows of the input as a run would read them, and all that would stop "
+    "a run; nothing is written, and --output may be left out.",
+}
+
+
+def parser(command: str = "run") -> argparse.ArgumentParser:
+    """The command-line parser of a command; its help is the parameters' own.
+
+    Args:
+        command: "run" or "check".
+    """
     result = Parser(
-        prog="runinference_metrics run",
-        description="Classify text files with Beam's RunInference and report what it cost. "
+        prog=f"runinference_metrics {command}",
+        description=f"{_DESCRIPTIONS[command]} "
         "Every flag of Beam's own is accepted too (--runner, --direct_num_workers, --project …).",
         allow_abbrev=False,
     )
@@ -41,8 +53,15 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def parse(argv: Sequence[str]) -> tuple[Settings, list[str]]:
+def parse(
+    argv: Sequence[str], command: str = "run", optional: Sequence[str] = ()
+) -> tuple[Settings, list[str]]:
     """Splits `argv` into the parameters and the flags that are left for Beam.
+
+    Args:
+        argv: the command line behind the command.
+        command: "run" or "check".
+        optional: required parameters that may be left out here, and are "" then.
 
     Returns:
         The checked parameters, and the other flags in their order.
@@ -50,10 +69,12 @@ def parse(argv: Sequence[str]) -> tuple[Settings, list[str]]:
     Raises:
         UserError: a parameter is missing or its value is wrong.
     """
-    known, rest = parser().parse_known_args(list(argv))
+    known, rest = parser(command).parse_known_args(list(argv))
     parsed: dict[str, Any] = {}
     for parameter in PARAMETERS:
-        parsed[parameter.name] = parameter.value(getattr(known, parameter.name) or "")
+        given = getattr(known, parameter.name) or ""
+        left_out = parameter.name in optional and not given.strip()
+        parsed[parameter.name] = "" if left_out else parameter.value(given)
     smallest, largest = AUTO_BATCH_SIZES[parsed["device"]]
     parsed["max_batch_size"] = parsed["max_batch_size"] or max(
         largest, parsed["min_batch_size"] or 0

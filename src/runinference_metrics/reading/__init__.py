@@ -3,4 +3,17 @@
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["fields", "files", "formats", "limits", "lines", "listing", "patterns", "transform"]
+__all__ = [
+    "choosing",
+    "estimate",
+    "fields",
+    "files",
+    "formats",
+    "limits",
+    "lines",
+    "listing",
+    "patterns",
+    "preview",
+    "transform",
+    "unclear",
+]

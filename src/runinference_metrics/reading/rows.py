@@ -1,6 +1,7 @@
 """The rows of a range of a file: records, rejected rows, blank lines."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import BinaryIO
 
 from runinference_metrics.reading import limits, rejections
 from runinference_metrics.reading.compression import CorruptFile
@@ -28,26 +29,37 @@ class Rows:
         file_format: how the file is written, once the first row was asked for; None if it cannot
             be told.
         sample: the beginning of the file, if its format had to be found.
+        unclear: why the file cannot be read as it stands, if so.
 
     Args:
         part: the range.
         fields: the fields that matter.
         options: what the user says of how files are written.
+        open_file: opens a file; None for `open_raw`.
     """
 
-    def __init__(self, part: FileRange, fields: RowFields, options: FormatOptions) -> None:
+    def __init__(
+        self,
+        part: FileRange,
+        fields: RowFields,
+        options: FormatOptions,
+        open_file: Callable[[str], BinaryIO] | None = None,
+    ) -> None:
         self._part = part
         self._fields = fields
         self._options = options
+        self._open_file = open_file or open_raw
         self.file_format: FileFormat | None = part.file_format
         self.sample: Sample | None = None
+        self.unclear: Unclear | None = None
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Generator[Row, None, None]:
         part, fields = self._part, self._fields
-        with open_raw(part.path) as stream:
+        with self._open_file(part.path) as stream:
             try:
                 source = opened(stream, part, self._options, fields.text_field)
             except Unclear as error:
+                self.unclear = error
                 yield rejections.unclear(error, part.path)
                 return
             self.file_format, self.sample = source.file_format, source.sample

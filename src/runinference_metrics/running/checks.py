@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from runinference_metrics.classifier.devices import code_problem
 from runinference_metrics.dataflow import workers
 from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.errors import RunFailed, UserError, first_line
+from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.models.remote import RemoteModel, is_remote
+from runinference_metrics.options import label_names as names_of_labels
 from runinference_metrics.options.settings import Settings
+from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import RESULT_PATTERNS, matching, unfinished_in
 
 
@@ -85,8 +87,31 @@ def check_workers_gpu(settings: Settings, options: PipelineOptions) -> None:
     if settings.device != "GPU" or not workers.runs_this_image(options):
         return
     gpu = workers.gpu_of(settings, options)
+    # Imports torch, which takes seconds, and is needed for a GPU alone.
+    from runinference_metrics.classifier.devices import code_problem
+
     problem = code_problem(gpu.capability if gpu else None)
     if problem:
         name = gpu.name if gpu else "one"
         raise UserError("device", "GPU only with an image that is built for the workers' GPU",
                         f"GPU, which is {name}, but {problem}")  # fmt: skip
+
+
+def label_names(settings: Settings) -> tuple[str, ...] | None:
+    """The user's own names of the labels; UserError when they are none."""
+    given = settings.label_names
+    if not given:
+        return None
+    return names_of_labels.inline(given) or names_of_labels.of_file(
+        documents.content(given, "label_names"), given
+    )
+
+
+def prices(settings: Settings) -> Prices | None:
+    """What resources cost, if the user said so; UserError when his file does not say it."""
+    if not settings.prices:
+        return None
+    found = Prices.parse(documents.content(settings.prices, "prices"), settings.prices)
+    if settings.device == "GPU" and found.gpu_hour is None:
+        raise UserError("prices", "a file with gpu_hour for --device=GPU", "one without it")
+    return found

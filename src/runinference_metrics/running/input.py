@@ -17,7 +17,7 @@ def check_input(given: Sequence[str], output: str) -> Listed:
 
     Args:
         given: the patterns that the user gave.
-        output: the output folder, whose results must not become input.
+        output: the output folder, whose results must not become input; "" if there is none yet.
 
     Raises:
         UserError: a pattern matches nothing, a file that cannot be read, or results.
@@ -25,14 +25,16 @@ def check_input(given: Sequence[str], output: str) -> Listed:
     try:
         found = listed(given, output)
     except CannotList as error:
-        why = _why(error.__cause__ or error)
+        why = why_not(error.__cause__ or error)
         got = f"{error.given!r}: {why}"
         raise UserError("input", "patterns that can be listed", got) from error
-    _check_apart(found, output)
+    if output:
+        _check_apart(found, output)
     return found
 
 
-def _why(error: BaseException) -> str:
+def why_not(error: BaseException) -> str:
+    """Why a place cannot be listed or read, in a few words."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename!r}: {error.strerror}"
     return str(refused(error) or first_line(error))

@@ -29,20 +29,30 @@ def fetched(settings: Settings) -> Settings:
     Raises:
         UserError: the name has no revision, or stands for no model that can be run.
     """
-    name = _name(settings.model)
+    name = wanted(settings)
     if name is None:
         return settings
-    if not name.revision:
-        # A folder's name with a slip in it has the same form: nobody's model is fetched for that.
-        got = (f"{settings.model!r}, which is no folder here; for the hub's model of that name "
-               f"write {name}@main, or a commit for main")  # fmt: skip
-        raise UserError("model", _TAKES, got)
     # Imports torch and transformers, which most runs need later than this.
     from runinference_metrics.bundling.bundle import cached
 
     folder = cached(name, _say)
     _say(f"The model is in {folder}")
     return dataclasses.replace(settings, model=str(folder))
+
+
+def wanted(settings: Settings) -> HubName | None:
+    """The model of the hub that a run on this machine fetches first; None where it has a folder.
+
+    Raises:
+        UserError: the name has no revision.
+    """
+    name = _name(settings.model)
+    if name and not name.revision:
+        # A folder's name with a slip in it has the same form: nobody's model is fetched for that.
+        got = (f"{settings.model!r}, which is no folder here; for the hub's model of that name "
+               f"write {name}@main, or a commit for main")  # fmt: skip
+        raise UserError("model", _TAKES, got)
+    return name
 
 
 def _say(line: str) -> None:

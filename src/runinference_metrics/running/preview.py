@@ -1,0 +1,148 @@
+"""The input's first rows, before a run starts: what is found there, and what is refused."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from runinference_metrics.errors import UserError
+from runinference_metrics.options.settings import Settings
+from runinference_metrics.reading.choosing import chosen
+from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.formats import FormatOptions
+from runinference_metrics.reading.listing import Found, Listed
+from runinference_metrics.reading.preview import Preview, preview
+from runinference_metrics.records.text import Text
+from runinference_metrics.running import unfit
+from runinference_metrics.running.input import why_not
+
+# A bucket answers many at once; what is read is held until it is shown.
+_THREADS = 8
+# Of formats and remarks, what one reads.
+_MOST_FORMATS, _MOST_REMARKS = 5, 3
+_EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """What the first rows of some files show.
+
+    Args:
+        listed: all files.
+        previews: those that were looked at.
+        errors: why a run does not start with them, if so.
+        remarks: what is odd and no error, a sentence each.
+    """
+
+    listed: Listed
+    previews: tuple[Preview, ...]
+    errors: tuple[UserError, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def texts(self) -> list[Text]:
+        """The texts of all files that were looked at."""
+        return [text for one in self.previews for text in one.texts]
+
+    def __str__(self) -> str:
+        """The input in a line."""
+        files, num_bytes = len(self.listed.files), self.listed.size_bytes
+        size = f"{num_bytes / 1e6:,.1f} MB" if num_bytes >= 1e5 else f"{num_bytes:,} bytes"
+        looked_at = f", {len(self.previews):,} of them looked at" * (len(self.previews) < files)
+        skipped = ""
+        if self.listed.skipped:
+            reasons = ", ".join(f"{why} {count:,}" for why, count in self.listed.skipped.items())
+            skipped = f"; {sum(self.listed.skipped.values()):,} skipped ({reasons})"
+        number = "1 file" if files == 1 else f"{files:,} files"
+        return f"Input: {number}, {size}{looked_at}: {', '.join(self._formats())}{skipped}"
+
+    def _formats(self) -> Iterator[str]:
+        counts = Counter(_format(one) for one in self.previews)
+        shown = counts.most_common(_MOST_FORMATS)
+        yield from (f"{name} {count:,}" for name, count in shown)
+        if left := len(self.previews) - sum(count for _, count in shown):
+            yield f"others {left:,}"
+
+
+def _format(one: Preview) -> str:
+    if not one.rows:
+        return _EMPTY
+    kind, _, how = str(one.file_format or "unclear").partition(", ")
+    return f"{kind} ({how})" if how else kind
+
+
+def row_fields(settings: Settings) -> RowFields:
+    """The fields that matter."""
+    return RowFields(
+        settings.text_field, settings.id_field, settings.keep_fields, settings.text_pair_field
+    )
+
+
+def format_options(settings: Settings) -> FormatOptions:
+    """What the user says of how the files are written."""
+    return FormatOptions(
+        settings.input_format,
+        settings.delimiter,
+        settings.header,
+        settings.encoding,
+        settings.compression,
+    )
+
+
+def previewed(listed: Listed, settings: Settings) -> Previewed:
+    """Looks at some of the files.
+
+    Args:
+        listed: all files.
+        settings: the parameters.
+    """
+    fields, options = row_fields(settings), format_options(settings)
+
+    def one(file: Found) -> Preview | UserError:
+        try:
+            return preview(file.path, file.size_bytes, fields, options)
+        except Exception as error:
+            got = f"{file.path!r}: {why_not(error)}"
+            return UserError("input", "files that can be read", got)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = list(pool.map(one, chosen(listed.files)))
+    previews = tuple(one for one in found if isinstance(one, Preview))
+    errors = [one for one in found if isinstance(one, UserError)]
+    remarks = [
+        f"{one.path!r}: all of its {'' if one.whole else 'first '}{one.rows:,} rows are blank"
+        for one in previews
+        if 0 < one.rows == one.blank
+    ]
+    lost = unfit.of_files(previews, fields)
+    if len(lost) > settings.max_failed_files or not any(one.texts for one in previews):
+        errors.extend(lost)
+    else:
+        remarks.extend(f"a file may be lost: {error}" for error in lost)
+    errors.extend(unfit.of_fields(previews, fields))
+    return Previewed(listed, previews, tuple(errors), tuple(remarks))
+
+
+def refuse(found: Previewed) -> None:
+    """Raises UserError where a run would lose files, or what is asked for."""
+    if not found.errors:
+        return
+    first, *others = found.errors
+    if not others:
+        raise first
+    got = f"{first.got} (the first of {len(found.errors):,} faults; `check` shows all)"
+    raise UserError(first.flag, first.takes, got)
+
+
+def announce(found: Previewed, say: Callable[[str], None]) -> None:
+    """Says what was found, in a line, and what is odd.
+
+    Args:
+        found: what the first rows show.
+        say: takes a line for the user.
+    """
+    say(str(found))
+    for remark in found.remarks[:_MOST_REMARKS]:
+        say(f"Input: {remark}")
+    if left := found.remarks[_MOST_REMARKS:]:
+        say(f"Input: {len(left):,} more remarks; `check` shows all")
