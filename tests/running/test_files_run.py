@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from documents_for_tests import schema_faults
 from runinference_metrics.__main__ import main
 from runinference_metrics.reading import limits, listing
 from runinference_metrics.reading.files import RANGE_BYTES
+from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.running import preview
 
 
@@ -38,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (found / HOSTILE).write_text('{"review": "good"}\n' * 3)
     really_found = listing.found
 
-    def skipping(pattern: str, patterns: list[str]) -> Iterator[listing.Found]:
+    def skipping(pattern: Pattern, patterns: Sequence[Pattern]) -> Iterator[listing.Found]:
         for file in really_found(pattern, patterns):
             skipped = file.path.endswith("/skipped.txt")
             yield file._replace(skipped="placeholder") if skipped else file
