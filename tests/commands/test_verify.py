@@ -24,7 +24,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory, distilbert: Path) -> Path:
     (source / "b.txt").write_bytes(b"good\n")
     (source / "empty.txt").write_bytes(b"")
     out = folder / "out"
-    assert main(["run", f"--input={source}/", f"--output={out}", f"--model={distilbert}"]) == 0
+    arguments = [f"--input={source}/", f"--output={out}", f"--model={distilbert}"]
+    # Bytes that are no UTF-8 alone would be taken for another encoding.
+    assert main(["run", *arguments, "--encoding=utf-8"]) == 0
     # A run promises no order; the tests name rows by their place.
     change(out / PREDICTIONS, lambda lines: sorted(lines, key=place))
     return out

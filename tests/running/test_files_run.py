@@ -10,6 +10,7 @@ from documents_for_tests import schema_faults
 from runinference_metrics.__main__ import main
 from runinference_metrics.reading import limits
 from runinference_metrics.reading.files import RANGE_BYTES
+from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.running import preview
 
 
@@ -129,7 +130,17 @@ def test_an_input_of_empty_files_is_no_failure_and_is_told(
 ) -> None:  # fmt: skip
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_bytes(b"")
-    (tmp_path / "in" / "b.txt").write_bytes(b"\n\n")
+    (tmp_path / "in" / "b.txt").write_bytes(b"")
     assert run(tmp_path / "in", tmp_path / "out", distilbert) == 0
-    assert "Nothing was predicted: of 2 files, 2 hold no row but blank ones, and 0" in caplog.text
+    assert "Nothing was predicted: of 2 files, 2 hold no row, and 0 were skipped" in caplog.text
     assert "Nothing was predicted: of 2 files" in capsys.readouterr().out
+
+
+def test_an_input_of_blank_rows_fails(
+    tmp_path: Path, distilbert: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The wrong column, more often than not.
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_bytes(b"body,text\ngood,\nbad,\n")
+    assert run(tmp_path / "in", tmp_path / "out", distilbert) == 1
+    assert "error: Nothing was predicted: all 2 rows are blank." in capsys.readouterr().err
