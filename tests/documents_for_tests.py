@@ -10,7 +10,14 @@ from jsonschema import Draft202012Validator
 from runinference_metrics.metrics.document import document_of
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.summary import Summary
-from runinference_metrics.records.events import BatchMeasured, Began, DeadLettered, RowsRead
+from runinference_metrics.records.events import (
+    BatchMeasured,
+    Began,
+    DeadLettered,
+    Event,
+    FileFound,
+    PartRead,
+)
 from runinference_metrics.records.faults import NO_FAULTS, Faults
 from runinference_metrics.records.measured import BatchRun, BatchStats, Effective, Machine, Worker
 
@@ -91,8 +98,9 @@ def make_document(
     label: str | None = None,
     parameters: dict[str, Any] | None = None,
     seed: int = 1,
+    files: list[Event] | None = None,
 ) -> dict[str, Any]:
-    """The document of a run with so many random batches."""
+    """The document of a run with so many random batches, of one file unless `files` says more."""
     rng = random.Random(seed)
     summary = Summary()
     summary.add(Began(START_MICRO_SECS))
@@ -105,7 +113,8 @@ def make_document(
     for reason in dead_letters or []:
         summary.add(DeadLettered(reason))
     read = summary.predicted + summary.dead_letters.total()
-    summary.add(RowsRead(read, 0))
+    for event in [FileFound(1000), PartRead("a.txt", read, 0)] if files is None else files:
+        summary.add(event)
     facts = {
         "job": "a job", "runner": "DirectRunner", "version": "0", "beam_version": "2",
         "python_version": "3", "parameters": parameters or PARAMETERS,

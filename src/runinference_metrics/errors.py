@@ -52,6 +52,26 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+def brief(text: str, longest: int) -> str:
+    """A text of files or rows in one line, no longer than so many characters.
+
+    Both its ends are kept: a path's end is the file's name. What a terminal would act on, or a
+    reader not see, is shown as an escape.
+    """
+    line = " ".join(_without_middle(text, longest).split())
+    shown = "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in line
+    )
+    return _without_middle(shown, longest)
+
+
+def _without_middle(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    end = (longest - 1) // 2
+    return f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"
+
+
 def one_line(error: object) -> str:
     """All that an error says, in one line."""
     return " ".join(str(error).split())

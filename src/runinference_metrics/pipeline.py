@@ -1,5 +1,6 @@
 """The wiring of a run: one step a line of the picture in CONTRIBUTING.md."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,11 +8,14 @@ import apache_beam as beam
 
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.inference.transform import ClassifyBatches
+from runinference_metrics.metrics.accounts import Limits
+from runinference_metrics.metrics.files import WholeFiles
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.summary import SummaryFn
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
+from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.reading.transform import ReadBatches
 from runinference_metrics.records.events import BatchMeasured, DeadLettered
 from runinference_metrics.records.record import ClassifiedBatch, Rejected
@@ -35,7 +39,7 @@ class Plan:
     """
 
     settings: Settings
-    patterns: list[str]
+    patterns: Sequence[Pattern]
     handler: ClassifierHandler
     spread: bool
     facts: dict[str, Any]
@@ -68,6 +72,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     dead_letters = rejected | "Dead letters" >> WriteDeadLetters(settings.output)
     events = (
         *read.events,
+        read.parts | "Files" >> WholeFiles(),
         classified | "Measure batches" >> beam.Map(BatchMeasured.of),
         rejected | "Count dead letters" >> beam.Map(_dead_lettered),
     )
@@ -81,7 +86,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
             plan.facts,
             plan.prices,
             [predictions, dead_letters],
-            settings.max_failure_rate,
+            Limits(settings.max_failure_rate, settings.max_failed_files),
         )
     )
 

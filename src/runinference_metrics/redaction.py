@@ -52,12 +52,15 @@ def redact_values(value: Any) -> Any:
 
 
 def without_secrets(document: dict[str, Any]) -> dict[str, Any]:
-    """A run's document with its `run` section redacted: all that users and services give is there.
+    """A run's document with its sections `run` and `files` redacted.
+
+    All that users and services give, and the names of files, are there.
 
     Args:
         document: the content of metrics.json.
     """
-    return {**document, "run": redact_values(document["run"])}
+    given = {name: document[name] for name in ("run", "files") if name in document}
+    return {**document, **redact_values(given)}
 
 
 class RedactingFilter(logging.Filter):

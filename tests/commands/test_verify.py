@@ -18,10 +18,15 @@ DEAD_LETTERS = "dead_letters-00000-of-00001.jsonl"
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, distilbert: Path) -> Path:
     folder = tmp_path_factory.mktemp("verify")
-    source = folder / "a.txt"
-    source.write_bytes(b"good\n" * 20 + b"b\xff\n" * 3 + b"\n" * 4)
+    source = folder / "in"
+    source.mkdir()
+    (source / "a.txt").write_bytes(b"good\n" * 19 + b"b\xff\n" * 3 + b"\n" * 4)
+    (source / "b.txt").write_bytes(b"good\n")
+    (source / "empty.txt").write_bytes(b"")
     out = folder / "out"
-    assert main(["run", f"--input={source}", f"--output={out}", f"--model={distilbert}"]) == 0
+    assert main(["run", f"--input={source}/", f"--output={out}", f"--model={distilbert}"]) == 0
+    # A run promises no order; the tests name rows by their place.
+    change(out / PREDICTIONS, lambda lines: sorted(lines, key=place))
     return out
 
 
@@ -33,14 +38,32 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 def test_a_whole_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(folder)]) == 0
     assert capsys.readouterr().out == (
+        "metrics.json: 3 files found = 3 read + 0 skipped + 0 failed\n"
         "metrics.json: 27 rows read = 20 predicted + 3 dead-lettered + 4 blank\n"
-        "shards: 20 predictions in 1, 3 dead letters in 1\n"
+        "shards: 20 predictions in 1, 3 dead letters in 1, of 2 input files\n"
         "The shards are complete, agree with metrics.json, and hold no row twice.\n"
     )
 
 
+def place(line: bytes) -> tuple[str, int]:
+    row = json.loads(line)
+    return row["source"], row["position"]
+
+
 def change(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
     path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+
+
+def rename(folder: Path, name: str) -> None:
+    """Gives the one row of b.txt another source and position."""
+
+    def of_b(line: bytes) -> bytes:
+        row = json.loads(line)
+        if row["source"].endswith("/b.txt"):
+            row |= {"source": row["source"].replace("b.txt", name), "position": 99}
+        return json.dumps(row).encode() + b"\n"
+
+    change(folder / PREDICTIONS, lambda lines: [of_b(line) for line in lines])
 
 
 def change_metrics(folder: Path, section: str, **values: object) -> None:
@@ -67,14 +90,15 @@ CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     ),
     "a row is predicted and dead": (
         lambda out: change(out / DEAD_LETTERS, lambda lines: [
-            lines[0].replace(b'"position":21', b'"position":7'), *lines[1:]]),
+            lines[0].replace(b'"position":20', b'"position":7'), *lines[1:]]),
         ["row 7 of '*/a.txt' is there 2 times"],
     ),
     "a shard is cut in a line": (
         lambda out: (out / PREDICTIONS).write_bytes((out / PREDICTIONS).read_bytes()[:-9]),
         [f"{PREDICTIONS}, line 20 cannot be used: unexpected end of data*",
          "predictions: metrics.json says 20, the shards have 19",
-         "predictions of * metrics.json says 20, the shards have 19"],
+         "predictions of * metrics.json says 20, the shards have 19",
+         "input files with results: metrics.json says 2, the shards have 1"],
     ),
     "lines are something else": (
         lambda out: change(out / PREDICTIONS, lambda lines: [
@@ -95,7 +119,8 @@ CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda out: (out / PREDICTIONS).unlink(),
         ["there is no shard of predictions",
          "predictions: metrics.json says 20, the shards have 0",
-         "predictions of * metrics.json says 20, the shards have 0"],
+         "predictions of * metrics.json says 20, the shards have 0",
+         "input files with results: metrics.json says 2, the shards have 1"],
     ),
     "a shard is missing": (
         lambda out: (out / PREDICTIONS).rename(out / "predictions-00001-of-00003.jsonl"),
@@ -105,8 +130,8 @@ CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda out: shutil.copy(out / DEAD_LETTERS, out / "dead_letters-00001-of-00002.jsonl"),
         ["there are shards of dead_letters of several runs: of 00001 and 00002",
          "missing: dead_letters-00000-of-00002.jsonl",
-         "row 21 of '*/a.txt' is there 2 times", "row 22 of '*/a.txt' is there 2 times",
-         "row 23 of '*/a.txt' is there 2 times",
+         "row 20 of '*/a.txt' is there 2 times", "row 21 of '*/a.txt' is there 2 times",
+         "row 22 of '*/a.txt' is there 2 times",
          "dead letters: metrics.json says 3, the shards have 6",
          "dead letters for invalid_utf8: metrics.json says 3, the shards have 6"],
     ),
@@ -121,6 +146,18 @@ CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "metrics that do not add up": (
         lambda out: change_metrics(out, "records", read=28),
         ["metrics.json does not add up: 28 rows read, 1 too few accounted for"],
+    ),
+    "metrics of other files": (
+        lambda out: change_metrics(out, "files", found=4),
+        ["metrics.json does not add up: 4 files found, 1 too few accounted for"],
+    ),
+    "a file is missing": (
+        lambda out: rename(out, "a.txt"),
+        ["input files with results: metrics.json says 2, the shards have 1"],
+    ),
+    "a file took another's place": (
+        lambda out: rename(out, "c.txt"),
+        ["input files with results: the shards name other files than metrics.json knows"],
     ),
     "metrics that say less": (
         lambda out: change_metrics(out, "records", predicted=19, read=26),
@@ -137,7 +174,7 @@ def test_every_difference_is_named(
     spoil(folder)
     assert main(["verify", str(folder)]) == 1
     printed = capsys.readouterr()
-    found = [line.removeprefix("difference: ") for line in printed.out.splitlines()[2:]]
+    found = [line.removeprefix("difference: ") for line in printed.out.splitlines()[3:]]
     assert len(found) == len(expected), found
     for line, pattern in zip(found, expected, strict=True):
         start, _, end = pattern.partition("*")
@@ -145,6 +182,22 @@ def test_every_difference_is_named(
         assert line.endswith(end)
     count = "1 difference" if len(found) == 1 else f"{len(found)} differences"
     assert printed.err == f"error: {folder} is not what its metrics.json says: {count}\n"
+
+
+def test_what_an_older_document_does_not_know_is_no_difference(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads((folder / "metrics.json").read_text())
+    del document["files"]
+    (folder / "metrics.json").write_text(json.dumps(document | {"schema_version": 3}))
+    assert main(["verify", str(folder)]) == 0
+    assert "files found" not in capsys.readouterr().out
+    assert main(["report", str(folder)]) == 0
+    assert "Files" not in capsys.readouterr().out
+    page = (folder / "report.html").read_text()
+    assert '<h2>Files</h2>\n<p class="soft">Not known for this run.</p>' in page
+    assert main(["compare", str(folder), str(folder)]) == 0
+    assert "files read" not in capsys.readouterr().out
 
 
 def test_a_folder_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

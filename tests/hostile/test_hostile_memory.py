@@ -15,16 +15,20 @@ pytestmark = pytest.mark.starts
 # length; at last, by how many MiB the process's peak memory grew.
 READ = """
 import os, resource, sys
-from runinference_metrics.reading.files import FileRange, ranges
+from runinference_metrics.reading.files import FileRange
+from runinference_metrics.reading.formats import FormatOptions
+from runinference_metrics.reading.ranges import ranges
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Rejected
+# A file of zeros is no text unless somebody says so.
+SAID = FormatOptions(encoding="utf-8")
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()
 for path in sys.argv[1:]:
     count = long = 0
-    for part in ranges(path, os.path.getsize(path)):
-        for row in rows(part, RowFields("text", "", ())):
+    for part in ranges(path, os.path.getsize(path), SAID, "text"):
+        for row in rows(part, RowFields("text", "", ()), SAID):
             count += 1
             long += isinstance(row, Rejected) and row.reason == "row_too_long"
     print(count, long)

@@ -8,7 +8,9 @@ from files_for_tests import BLANK, COMPRESS, FILES, Dead, Outcome
 
 from runinference_metrics.reading import limits
 from runinference_metrics.reading.fields import RowFields
-from runinference_metrics.reading.files import FileRange, ranges
+from runinference_metrics.reading.files import FileRange
+from runinference_metrics.reading.formats import AS_FOUND
+from runinference_metrics.reading.ranges import ranges
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Record, RecordBatch, Rejected
 
@@ -23,7 +25,8 @@ FIELDS = RowFields("text", "", ("*",))
 
 
 def read(path: Path) -> list[Any]:
-    return [row for part in ranges(str(path), path.stat().st_size) for row in rows(part, FIELDS)]
+    parts = ranges(str(path), path.stat().st_size, AS_FOUND, FIELDS.text_field)
+    return [row for part in parts for row in rows(part, FIELDS)]
 
 
 @pytest.mark.parametrize("name", FILES)

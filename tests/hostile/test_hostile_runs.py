@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from apache_beam.io.filesystems import FileSystems
 from files_for_tests import BLANK, COMPRESS, FILES, Dead
 
 from conftest import Program, make_model
@@ -20,13 +19,13 @@ from runinference_metrics.models.heads import Head
 from runinference_metrics.models.remote import RemoteModel
 from runinference_metrics.reading import rows as reading
 from runinference_metrics.reading import transform
-from runinference_metrics.records.events import RowsRead
-from runinference_metrics.running.checks import input_patterns
+from runinference_metrics.records.events import PartRead
+from runinference_metrics.running.input import check_input
 
 MARKUP = "<img src=x onerror=alert(1)>"
 NAMES = [
     "a, b.txt", " leading space.txt", "100% %s %2e%2e%2fevil.txt", f"{MARKUP}.txt", "-rf.txt",
-    "$(id) `id`;ls.txt", "..txt", "new\nline.txt", "quo'te\".txt", "\u202eright.txt", "a[1]*?.txt",
+    "$(id) `id`;ls.txt", "a..txt", "new\nline.txt", "quo'te\".txt", "\u202eright.txt", "a[1]*?.txt",
     "UPPER.TXT", "e\u0301.txt", "x" * 240 + ".txt",
 ]  # fmt: skip
 # What a run may leave, whatever its input is called.
@@ -69,7 +68,10 @@ def test_all_hostile_files_in_one_run(program: Program, tmp_path: Path) -> None:
     (folder / "folder.txt" / "inside.txt").write_text("not asked for\n")
     model = make_model(tmp_path / "<u>model", "distilbert", labels=(MARKUP, "=1+1", "</style>"))
     ran = program(
-        f"--input={folder.parent}/in? {MARKUP}/*", f"--model={model}", "--max_failure_rate=1"
+        f"--input={folder.parent}/in? {MARKUP}/*",
+        f"--model={model}",
+        "--max_failure_rate=1",
+        "--max_failed_files=999",
     )
     assert ran.code == 0, ran.err
     # Nothing of the data on the terminal.
@@ -96,7 +98,11 @@ def test_all_hostile_files_in_one_run(program: Program, tmp_path: Path) -> None:
     records = ran.metrics["records"]
     assert records["blank"] == blank + 1_000_000
     assert records["read"] == len(predictions) + len(letters) + records["blank"]
-    assert ran.metrics["run"]["input"]["files"] == len(FILES) + len(NAMES) + 2
+    files = ran.metrics["files"]
+    assert ran.metrics["run"]["input"]["files"] == files["found"] == len(FILES) + len(NAMES) + 2
+    assert files["found"] == files["read"] + files["failed"]
+    assert files["failed"] > 0
+    assert files["with_results"] == len({source for source, _ in {**predictions, **letters}})
 
     # The output folder holds the results, and nothing came to be beside it.
     assert sorted(path.name for path in ran.folder.iterdir()) == RESULTS
@@ -151,9 +157,8 @@ def test_names_with_characters_of_patterns(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("good")
     given = f"{tmp_path}/{given}" if absolute else given
-    patterns = input_patterns([given], "/elsewhere/out")
-    (found,) = FileSystems.match(patterns)
-    assert sorted(os.path.basename(one.path) for one in found.metadata_list) == expected
+    found = check_input([given], "/elsewhere/out")
+    assert sorted(os.path.basename(file.path) for file in found.files) == expected
 
 
 def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -212,6 +217,25 @@ def test_an_input_that_matches_the_results_is_refused(
         assert "which would match" in err
 
 
+def test_a_run_into_a_folder_of_its_input_can_be_run_again(
+    tmp_path: Path, distilbert: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, out = tmp_path / "in", tmp_path / "in" / "out"
+    (source / "sub").mkdir(parents=True)
+    (source / "a.txt").write_text("good\n")
+    (source / "sub" / "b.txt").write_text("bad\n")
+    (source / "_SUCCESS").touch()
+    arguments = ["run", f"--input={source}", f"--output={out}", f"--model={distilbert}"]
+    for results, more in ((0, []), (4, ["--overwrite=true"])):
+        caplog.clear()
+        assert main([*arguments, *more]) == 0
+        metrics = json.loads((out / "metrics.json").read_text())
+        assert metrics["records"]["read"] == metrics["records"]["predicted"] == 2
+        reasons = f"output {results}, hidden 1" if results else "hidden 1"
+        said = f"The input: 2 files, 9 bytes; {results + 1} skipped ({reasons})."
+        assert said in [one.getMessage() for one in caplog.records]
+
+
 def test_a_file_that_vanishes_during_the_run(
     tmp_path: Path, distilbert: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -241,7 +265,9 @@ def test_a_count_that_does_not_add_up_fails_the_run(
     source = tmp_path / "a.txt"
     source.write_text("good\n\nfine\n")
     # A row that reading counts, and that comes to nothing.
-    monkeypatch.setattr(transform, "RowsRead", lambda read, blank: RowsRead(read + 1, blank))
+    monkeypatch.setattr(
+        transform, "PartRead", lambda path, read, *more: PartRead(path, read + 1, *more)
+    )
     assert run(tmp_path, distilbert, str(source)) == 1
     assert capsys.readouterr().err == (
         "error: The run lost count: 4 rows read, but 2 predicted + 0 dead-lettered + 1 blank, "

@@ -8,9 +8,10 @@ import pytest
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.metrics import accounts
+from runinference_metrics.metrics.accounts import Limits
 from runinference_metrics.metrics.summary import Summary
 from runinference_metrics.options import command_line
-from runinference_metrics.records.events import DeadLettered, RowsRead
+from runinference_metrics.records.events import DeadLettered, FileFound, PartRead
 from runinference_metrics.writing.summary import _WriteSummaryFn
 
 FACTS = {"runner": "r", "job": None, "version": "0", "beam_version": "2", "python_version": "3"}
@@ -18,7 +19,8 @@ FACTS = {"runner": "r", "job": None, "version": "0", "beam_version": "2", "pytho
 
 def summary(rows: int, **dead_letters: int) -> Summary:
     found = Summary()
-    found.add(RowsRead(rows + 7, 7))
+    found.add(FileFound(99))
+    found.add(PartRead("a.jsonl", rows + 7, 7))
     for reason, count in dead_letters.items():
         for _ in range(count):
             found.add(DeadLettered(reason))
@@ -64,7 +66,7 @@ def test_the_commonest_reasons_are_named() -> None:
 
 def write_source(folder: Path) -> Path:
     source = folder / "a.jsonl"
-    source.write_text('{"text": "a good film"}\n' * 80 + '{"review": "a bad film"}\n' * 20)
+    source.write_text('{"text": "a good film"}\n' * 80 + '{"text": 5}\n' * 20)
     return source
 
 
@@ -77,7 +79,7 @@ def test_a_run_fails_when_all_is_written(
     err = capsys.readouterr().err.strip().splitlines()
     assert [line for line in err if " texts classified" not in line] == [
         "error: 20 of 100 rows (20.0%) got no prediction, more than --max_failure_rate=0.05 "
-        "allows: missing_text_field 20. All results are written; see the dead letters."
+        "allows: text_not_a_string 20. All results are written; see the dead letters."
     ]
     assert sorted(path.name for path in out.iterdir()) == [
         "dead_letters-00000-of-00001.jsonl", "metrics.json", "predictions-00000-of-00001.jsonl",
@@ -91,7 +93,9 @@ def test_a_run_fails_when_all_is_written(
 
 def test_trying_the_last_step_again_spoils_nothing(tmp_path: Path) -> None:
     found = summary(100, malformed_json=100)
-    writer = _WriteSummaryFn(str(tmp_path), {**FACTS, "parameters": {"device": "CPU"}}, None, 0.05)
+    writer = _WriteSummaryFn(
+        str(tmp_path), {**FACTS, "parameters": {"device": "CPU"}}, None, Limits(0.05, 0)
+    )
     contents = []
     for _ in range(4):
         with pytest.raises(RunFailed, match="100 of 100 rows"):

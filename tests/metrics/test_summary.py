@@ -22,7 +22,7 @@ from runinference_metrics.records.events import (
     DeadLettered,
     Event,
     FileFound,
-    RowsRead,
+    PartRead,
 )
 from runinference_metrics.records.measured import BatchStats
 from runinference_metrics.records.record import ClassifiedBatch, Record, RecordBatch
@@ -46,12 +46,24 @@ def of_summary(summary: Summary) -> dict[str, Any]:
     return document_of(summary, FACTS, None, START_MICRO_SECS + 2 * 10**9)
 
 
+def make_file(rng: random.Random, name: str) -> PartRead:
+    blank, kept, rejected = (rng.choice([0, 0, rng.randint(1, 99)]) for _ in range(3))
+    why = rng.choice(["corrupt_file", ""]) if rejected else ""
+    return PartRead(
+        f"{name}.csv", blank + kept + rejected, blank, rejected,
+        # More than a summary keeps apart.
+        rng.choice(["", "jsonl", *(f"csv of {columns} columns" for columns in range(60))]),
+        why, f"a sentence on {name}", why or rng.choice("ab") if rejected else "",
+    )  # fmt: skip
+
+
 def make_events(seed: int, batches: int, workers: int = 3) -> list[Event]:
     rng = random.Random(seed)
     events: list[Event] = [make_batch(rng, workers=workers) for _ in range(batches)]
-    events += [RowsRead(rng.randint(0, 99), rng.randint(0, 9)) for _ in range(3)]
+    events += [make_file(rng, f"{seed}-{number}") for number in range(rng.randint(0, 30))]
     events += [DeadLettered(rng.choice("abc")) for _ in range(rng.randint(0, 5))]
-    events += [FileFound(rng.randint(0, 99)), Began(START_MICRO_SECS + rng.randint(0, 99))]
+    events += [FileFound(rng.randint(0, 99), rng.choice(["", "hidden"])) for _ in range(3)]
+    events += [Began(START_MICRO_SECS + rng.randint(0, 99))]
     rng.shuffle(events)
     return events
 

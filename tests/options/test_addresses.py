@@ -201,6 +201,16 @@ def test_a_list_is_parted_at_its_commas_but_not_inside_of_the_consoles_addresses
     assert settings.output == "gs://b/out"
 
 
+def test_commas_in_braces_part_no_list() -> None:
+    assert parts("in/{a,b}.txt, c{d,{e,f},g}h,i") == ("in/{a,b}.txt", "c{d,{e,f},g}h", "i")
+    # Half a brace is part of a name.
+    assert parts("a{b,c") == ("a{b", "c")
+    assert parts("a}b,c{d,e}") == ("a}b", "c{d,e}")
+    assert parts("{a,{b,c}") == ("{a", "{b,c}")
+    settings, _ = command_line.parse(["--output=out", "--input='gs:b/{a,b}/*.{csv,txt}',GS://c"])
+    assert settings.input == ("gs://b/{a,b}/*.{csv,txt}", "gs://c/")
+
+
 def test_prices_are_one_file() -> None:
     base = ["--input=a", "--output=b"]
     assert command_line.parse([*base, "--prices='gs:b/p.yaml'"])[0].prices == "gs://b/p.yaml"

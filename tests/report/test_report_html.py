@@ -93,7 +93,8 @@ def test_advice_says_what_to_change() -> None:
     assert "dead letters" in changes(make_document(batches=9, texts=10, dead_letters=["a"] * 9))
     assert "max_length" in changes(make_document(batches=9, texts=100))
     assert "reading, writing" in changes(make_document(batches=40, texts=500))
-    assert changes(make_document()) == ""
+    assert changes(make_document(batches=1, texts=10)) == ""
+    assert "files' names" in changes(make_document())
     padded = make_document(batches=40, texts=512)
     padded["tokens"]["padding_share"] = 0.4
     assert "Raise max_batch_size" in changes(padded)

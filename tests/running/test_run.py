@@ -20,12 +20,13 @@ from conftest import DEMO_MODEL, ROOT, Program
 from models_for_tests import GPT2, make
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.metrics.accounts import reconcile
+from runinference_metrics.metrics.accounts import reconcile_rows
+from runinference_metrics.reading import places
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Record, Rejected
-from runinference_metrics.running import checks
+from runinference_metrics.running.input import check_input
 
 
 def rows_of(folder: Path, name: str) -> list[dict]:
@@ -229,11 +230,11 @@ def test_a_run_without_any_text(tmp_path: Path, distilbert: Path) -> None:
 
 
 def test_a_run_that_lost_count_fails_and_says_by_how_much() -> None:
-    reconcile(10, 7, 2, 1)
+    reconcile_rows(10, 7, 2, 1)
     with pytest.raises(RunFailed, match=r"10 rows read, but 6 predicted .* 1 too few"):
-        reconcile(10, 6, 2, 1)
+        reconcile_rows(10, 6, 2, 1)
     with pytest.raises(RunFailed, match="2 too many"):
-        reconcile(10, 9, 2, 1)
+        reconcile_rows(10, 9, 2, 1)
 
 
 HOSTILE = st.one_of(
@@ -269,24 +270,31 @@ def test_every_row_is_in_exactly_one_output(
     for number, (ending, lines) in enumerate(files):
         (folder / f"{number}{ending}").write_bytes(b"\n".join(lines))
     out = folder / "out"
-    assert main([
+    code = main([
         "run", f"--input={folder}/*.*", f"--output={out}", f"--model={distilbert}",
-        "--max_batch_size=4", "--min_batch_size=2", "--max_failure_rate=1",
-    ]) == 0  # fmt: skip
+        "--max_batch_size=4", "--min_batch_size=2", "--max_failure_rate=1", "--max_failed_files=4",
+    ])  # fmt: skip
     # What reading alone says is the reference for what must come out at the far end.
     expected = [
         row
         for number, (ending, _) in enumerate(files)
         for row in rows(FileRange(str(folder / f"{number}{ending}")), RowFields("text", "", ()))
     ]
+    # No limit allows a run that predicts nothing of its rows.
+    kept = any(isinstance(row, Record) for row in expected)
+    assert code == (1 if not kept and any(expected) else 0)
     key = ("source", "position")
     predicted = sorted(tuple(one[name] for name in key) for one in rows_of(out, "predictions"))
     letters = sorted(tuple(one[name] for name in key) for one in rows_of(out, "dead_letters"))
     assert predicted == sorted((r.source, r.position) for r in expected if isinstance(r, Record))
     assert letters == sorted((r.source, r.position) for r in expected if isinstance(r, Rejected))
     assert not set(predicted) & set(letters)
-    found = json.loads((out / "metrics.json").read_text())["records"]
+    document = json.loads((out / "metrics.json").read_text())
+    found, accounts = document["records"], document["files"]
     assert found["read"] == len(expected)
+    assert accounts["found"] == len(files) == accounts["read"] + accounts["failed"]
+    assert accounts["with_results"] == len({source for source, _ in predicted + letters})
+    assert main(["verify", str(out)]) == 0
     assert found["blank"] == expected.count(None)
     texts = {(r.source, r.position): r.text for r in expected if isinstance(r, Record)}
     for one in rows_of(out, "predictions"):
@@ -338,13 +346,13 @@ def _is_alive(group: int) -> bool:
 
 
 def test_a_bucket_that_cannot_be_listed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def match(patterns: list[str]) -> None:
+    def objects(prefix: str) -> None:
         no = exceptions.Forbidden("GET https://storage.googleapis.com/b: me@x has no access to it.")
-        raise BeamIOError("Match operation failed", {patterns[0]: no})
+        raise BeamIOError("List operation failed", {prefix: no})
 
-    monkeypatch.setattr(checks.FileSystems, "match", match)
+    monkeypatch.setattr(places, "objects", objects)
     with pytest.raises(UserError) as raised:
-        checks.input_patterns(["gs://b/in/"], "/tmp/out")
+        check_input(["gs://b/in/"], "/tmp/out")
     assert str(raised.value).startswith(
         "--input takes patterns that can be listed; got 'gs://b/in/': Google Cloud refused "
         "permission: me@x has no access to it."

@@ -25,12 +25,18 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("FOLDER", type=place("FOLDER"), help="an output folder, local or gs://")
     folder = parser.parse_args(list(argv)).FOLDER
     document, found = verify(folder)
-    records = document["records"]
+    records, files = document["records"], document["files"]
+    if files:
+        print(
+            f"metrics.json: {files['found']:,} files found = {files['read']:,} read + "
+            f"{files['skipped']:,} skipped + {files['failed']:,} failed"
+        )
     print(
         f"metrics.json: {records['read']:,} rows read = {records['predicted']:,} predicted + "
         f"{records['dead_lettered']:,} dead-lettered + {records['blank']:,} blank\n"
         f"shards: {found.predictions:,} predictions in {found.shards[PREDICTIONS]:,}, "
-        f"{found.dead_letters:,} dead letters in {found.shards[DEAD_LETTERS]:,}"
+        f"{found.dead_letters:,} dead letters in {found.shards[DEAD_LETTERS]:,}, "
+        f"of {found.files:,} input {'file' if found.files == 1 else 'files'}"
     )
     for difference in found.differences:
         print(redact(f"difference: {difference}"))

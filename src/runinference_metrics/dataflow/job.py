@@ -80,6 +80,8 @@ def document_of(
     return {
         "schema_version": sections.SCHEMA_VERSION,
         "run": run,
+        # The API has counters, and no names.
+        "files": None,
         "records": {
             "read": beam.own(names.READ),
             "blank": beam.own(names.BLANK),

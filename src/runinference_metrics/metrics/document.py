@@ -11,7 +11,7 @@ from runinference_metrics.records import names
 from runinference_metrics.records.events import SCORE_UNIT
 
 # Rises when a reader of metrics.json would have to change.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def document_of(
@@ -39,11 +39,12 @@ def document_of(
             "wall_secs": wall_secs,
             "effective": sorted((asdict(one) for one in summary.effective), key=str),
             "input": {
-                "files": summary.files,
-                "bytes": summary.file_bytes,
+                "files": summary.files.found,
+                "bytes": summary.files.num_bytes,
                 "fingerprint": f"{summary.num_inferences}-{summary.fingerprint:016x}",
             },
         },
+        "files": summary.files.as_json(),
         "records": {
             "read": summary.read,
             "blank": summary.blank,

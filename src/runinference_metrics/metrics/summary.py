@@ -8,6 +8,7 @@ from typing import Any
 import apache_beam as beam
 
 from runinference_metrics.metrics.distribution import Distribution
+from runinference_metrics.metrics.files import Files
 from runinference_metrics.metrics.timeline import Timeline
 from runinference_metrics.records import names
 from runinference_metrics.records.events import (
@@ -56,8 +57,7 @@ class Summary:
     def __init__(self) -> None:
         self.began: int | None = None
         self.ended: int | None = None
-        self.files = 0
-        self.file_bytes = 0
+        self.files = Files()
         self.read = 0
         self.blank = 0
         self.dead_letters: Counter[str] = Counter()
@@ -94,18 +94,18 @@ class Summary:
         return self.labels.total()
 
     def add(self, event: Event) -> None:
-        """Adds an event."""
+        """Adds an event; a PartRead is the whole of its file, its parts joined."""
         match event:
             case BatchMeasured():
                 self._add_batch(event)
             case PartRead():
                 self.read += event.read
                 self.blank += event.blank
+                self.files.add_read(event)
             case DeadLettered(reason):
                 self.dead_letters[reason] += 1
-            case FileFound(size_bytes, _):
-                self.files += 1
-                self.file_bytes += size_bytes
+            case FileFound():
+                self.files.add_found(event)
             case Began(micro_secs):
                 self._span(micro_secs, None)
 
@@ -197,8 +197,8 @@ class Summary:
         if other.began is not None:
             self._span(other.began, other.ended)
         for name in (
-            "files", "file_bytes", "read", "blank", "num_inferences", "tokens", "padding",
-            "truncated", "micro_batches", "failed_batches", *names.FAULTS,
+            "read", "blank", "num_inferences", "tokens", "padding", "truncated", "micro_batches",
+            "failed_batches", *names.FAULTS,
         ):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("dead_letters", "labels", "score_units", "lengths", "gpu_utilization"):
@@ -208,6 +208,7 @@ class Summary:
         self.fingerprint = (self.fingerprint + other.fingerprint) % 2**64
         for name, values in other.distributions.items():
             self.distributions[name].merge(values)
+        self.files.merge(other.files)
         self.timeline.merge(other.timeline)
         self.effective |= other.effective
         self.machines |= other.machines

@@ -111,19 +111,36 @@ def place(flag: str) -> Callable[[str], str]:
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """The addresses of a comma-separated list; the console's own addresses hold commas too."""
+    """The addresses of a comma-separated list; commas in braces, as of {a,b}, part none, nor do
+    those of the console's own addresses."""
     found, depth = [""], 0
     whole = text.strip()
     # Quotes around the list, not around each of its addresses.
-    for letter in whole if whole[:1] in whole[1:-1] else _unquoted(whole):
+    whole = whole if whole[:1] in whole[1:-1] else _unquoted(whole)
+    in_braces = _in_braces(whole)
+    for at, letter in enumerate(whole):
         # In the console's addresses they stand in brackets; in file names brackets mean nothing.
         depth += ((letter == "(") - (letter == ")")) * ("://console." in found[-1])
-        if letter == "," and depth <= 0:
+        if letter == "," and depth <= 0 and at not in in_braces:
             found.append("")
             depth = 0
         else:
             found[-1] += letter
     return tuple(part.strip() for part in found if part.strip())
+
+
+def _in_braces(text: str) -> set[int]:
+    """Which letters stand between a brace and its other half."""
+    opened: list[int] = []
+    found: set[int] = set()
+    for at, letter in enumerate(text):
+        if letter == "{":
+            opened.append(at)
+        elif letter == "}" and opened:
+            start = opened.pop()
+            # The innermost are in already.
+            found.update(range(start, at))
+    return found
 
 
 def _unquoted(text: str) -> str:

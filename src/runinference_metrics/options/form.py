@@ -7,8 +7,10 @@
 _QUOTE = "[\"'`]?"
 _GS = "[Gg][Cc]?[Ss](:/{0,3}|%3[Aa]%2[Ff]%2[Ff])"
 _WEB = "[Hh][Tt][Tt][Pp][Ss]?://"
+# Commas stand in braces too, as in {a,b}, and in braces in these.
+_NAMES = r"([^,{]|\{([^{}]|\{[^{}]*\})*\}|\{)*"
 # One of a list; the console's own addresses hold commas in brackets.
-_PATTERN = rf"{_QUOTE}({_GS}[^,\s/][^,]*|{_WEB}[^,(]+(\(.*\)[^,]*)?)"
+_PATTERN = rf"{_QUOTE}({_GS}[^,\s/]{_NAMES}|{_WEB}[^,(]+(\(.*\)[^,]*)?)"
 _ADDRESS = rf"{_QUOTE}({_GS}[^\s/]|{_WEB})[^\n\r]*"
 GCS_PATTERNS = rf"^\s*{_PATTERN}(,\s*{_PATTERN})*,?\s*$"
 GCS_FOLDER = rf"^\s*{_ADDRESS}\s*$"

@@ -9,9 +9,9 @@ FILES: tuple[Parameter, ...] = (
         "input",
         "Input files",
         "The files to classify: one or several comma-separated patterns, local or gs://, such as "
-        "gs://bucket/reviews/*.jsonl. A pattern that ends in / means every file in that folder; "
-        "write ? for a comma in a file's name. Text, JSON lines and CSV, compressed or not, are "
-        "told apart by name and content.",
+        "gs://bucket/reviews/*.jsonl. A folder means every file in it and in its sub-folders; ** "
+        "and {a,b} work too. Write ? for a comma in a file's name. Text, JSON lines and CSV, "
+        "compressed or not, are told apart by name and content.",
         None,
         "one or several comma-separated file patterns",
         values.patterns,

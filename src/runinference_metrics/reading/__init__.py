@@ -3,4 +3,4 @@
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["fields", "files", "formats", "limits", "lines", "listing", "transform"]
+__all__ = ["fields", "files", "formats", "limits", "lines", "listing", "patterns", "transform"]

@@ -1,20 +1,23 @@
 """Decompressing streams in memory that does not grow with what comes out of them."""
 
 import bz2
+import lzma
 import zlib
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import zstandard
 
 # The most bytes that a decompressor gives at once.
 _CHUNK_BYTES = 1 << 20
-# One read of a compressed file. What lies behind a member is copied, so a file of many tiny members
-# costs time in proportion to this.
+# So much compressed data is taken at once. What lies behind a member is copied, so a file of many
+# tiny members costs time in proportion to this.
 _READ_BYTES = 1 << 14
 # zstandard's decompressor takes no limit on what it gives, so it is fed in small bites. Four bytes
 # of a hostile file can become a block of 128 KiB: a bite becomes at most 16 MiB.
 _ZSTD_BITE_BYTES = 512
+# The strongest preset of xz needs 65 MiB, and its largest dictionaries more than a worker has.
+_XZ_MEMORY_BYTES = 128 << 20
 
 
 class CorruptFile(Exception):
@@ -85,25 +88,73 @@ class _Zstd:
         return self._decoder.eof
 
 
-CODECS: dict[str, Any] = {".gz": _Gzip, ".bz2": _Bzip2, ".zst": _Zstd}
+class _Xz:
+    """One stream of an xz file; one that asks for more memory than its limit is refused."""
+
+    def __init__(self) -> None:
+        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
+
+    def decompress(self, data: bytes) -> Iterator[bytes]:
+        yield self._decoder.decompress(data, _CHUNK_BYTES)
+        while not self._decoder.eof and not self._decoder.needs_input:
+            yield self._decoder.decompress(b"", _CHUNK_BYTES)
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        # xz files may be padded with zeros, which are no further stream.
+        return self._decoder.unused_data.lstrip(b"\0")
 
 
-def decompressed(stream: BinaryIO, codec: str) -> Iterator[bytes]:
+CODECS: dict[str, Any] = {"gzip": _Gzip, "bzip2": _Bzip2, "zstd": _Zstd, "xz": _Xz}
+ENDINGS = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd", ".xz": "xz"}
+# A level from 1 to 9 stands between this and a block, or the end of the stream.
+_BZIP2, _BZIP2_PARTS = b"BZh", (b"1AY&SY", b"\x17rE8P\x90")
+_BEGINNINGS = {
+    "gzip": (b"\x1f\x8b\x08",),
+    "bzip2": tuple(
+        b"%s%d%s" % (_BZIP2, level, part) for level in range(1, 10) for part in _BZIP2_PARTS
+    ),
+    # A frame, or one that is to be skipped.
+    "zstd": (b"\x28\xb5\x2f\xfd", *(b"%c\x2a\x4d\x18" % first for first in range(0x50, 0x60))),
+    "xz": (b"\xfd7zXZ\x00",),
+}
+# What is needed to tell them.
+BEGINNING_BYTES = max(len(one) for known in _BEGINNINGS.values() for one in known)
+
+
+def codec_of(beginning: bytes) -> str | None:
+    """The compression that the first `BEGINNING_BYTES` of a file show, or None."""
+    return next(
+        (codec for codec, known in _BEGINNINGS.items() if beginning.startswith(known)), None
+    )
+
+
+def decompressed(chunks: Iterable[bytes], codec: str) -> Iterator[bytes]:
     """Decompresses a stream of one or several members, chunk by chunk.
 
     Raises:
         CorruptFile: a member is damaged, or the last one ends early.
     """
     decoder: Any = None
-    while data := stream.read(_READ_BYTES):
+    for data in _bites(chunks):
         while data:
             decoder = decoder or CODECS[codec]()
             try:
                 yield from decoder.decompress(data)
-            except (zlib.error, OSError, EOFError, zstandard.ZstdError) as error:
+            except (zlib.error, lzma.LZMAError, OSError, EOFError, zstandard.ZstdError) as error:
                 raise CorruptFile(f"the {codec} data is damaged ({error})") from error
             data = b""
             if decoder.eof:
                 data, decoder = decoder.unused_data, None
     if decoder is not None:
         raise CorruptFile(f"the {codec} data ends early")
+
+
+def _bites(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), _READ_BYTES):
+            yield chunk[start : start + _READ_BYTES]

@@ -3,10 +3,13 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from runinference_metrics.reading import limits, rejections
 from runinference_metrics.reading.compression import CorruptFile
+from runinference_metrics.reading.dialects import column_names, reader
 from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.formats import FileFormat
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
 
@@ -27,7 +30,18 @@ class _CsvLines:
         """A row begins."""
         self.row: list[bytes] = []
         self.row_bytes = 0
+        self.undecodable = False
         self.number = self._lines.number + 1
+
+    def raw(self) -> bytes:
+        """The current row as it stands in the file."""
+        return b"\n".join(self.row).removesuffix(b"\r")
+
+    def shown(self, outcome: Record | Rejected | None) -> Record | Rejected | None:
+        """The outcome of the current row; where that was rejected, with the row as it stands."""
+        if isinstance(outcome, Rejected):
+            return replace(outcome, text=self.raw().decode())
+        return outcome
 
     def __iter__(self) -> "_CsvLines":
         return self
@@ -38,22 +52,74 @@ class _CsvLines:
         self.row_bytes += (self._lines.cut_from_bytes or len(line)) + 1
         if self.row_bytes > limits.MAX_ROW_BYTES:
             raise _RowTooLong
-        # The row is judged as a whole once it is complete; until then, keep its bytes.
-        return line.decode(errors="surrogateescape") + "\n"
+        try:
+            return line.decode() + "\n"
+        except UnicodeDecodeError:
+            # The row is judged as a whole once it is complete; until then, keep its bytes.
+            self.undecodable = True
+            return line.decode(errors="surrogateescape") + "\n"
 
 
-def csv_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | Rejected | None]:
+class _Columns:
+    """The columns of a file, as its first row, or the user, names them.
+
+    Args:
+        cells: the first row.
+        found: how the file is written.
+        fields: the fields that matter.
+    """
+
+    def __init__(self, cells: list[str], found: FileFormat, fields: RowFields) -> None:
+        dialect = found.dialect
+        self.names = column_names(cells, dialect, fields.text_field)
+        stripped = [cell.strip() for cell in cells]
+        # A file may repeat the names that the user gives.
+        self.has_header = dialect.header == "yes" or stripped == list(dialect.header)
+        # Columns without a name, as spreadsheets write them at the end.
+        self._nameless = [
+            index for index, cell in enumerate(stripped) if self.has_header and not cell
+        ]
+        twice = [one for one in fields.named if stripped.count(one) > 1]
+        self.fault = ""
+        if self.has_header and twice:
+            self.fault = f"the header names the column {twice[0]!r} twice"
+
+    def row(self, cells: list[str]) -> dict[str, Any] | None:
+        """A row's cells by name; None if they are not as many as the columns."""
+        names = self.names
+        if len(cells) == len(names) and not self._nameless:
+            return dict(zip(names, cells, strict=True))
+        if len(cells) != len(names):
+            # A delimiter too much at the end of a row is no cell.
+            if len(cells) < len(names) or any(cells[len(names) :]):
+                return None
+            cells = cells[: len(names)]
+        row = dict(zip(names, cells, strict=True))
+        for index in self._nameless:
+            if not cells[index].strip():
+                del row[names[index]]
+        return row
+
+
+def csv_rows(
+    lines: Lines, source: str, fields: RowFields, found: FileFormat
+) -> Iterator[Record | Rejected | None]:
     """The record, rejected row or None (blank) of each row below the header."""
     csv.field_size_limit(limits.MAX_ROW_BYTES)
     tracked = _CsvLines(lines)
-    reader = csv.reader(tracked, strict=True)
-    header: list[str] | None = None
+    for _ in range(found.dialect.first_line - 1):
+        next(tracked, None)
+    rows = reader(tracked, found.dialect, strict=True)
+    columns: _Columns | None = None
+    # Why no row of the file can be read.
+    fault = ""
+    unusable = "the header of this file could not be read"
     while True:
         tracked.begin()
         number = tracked.number
         problem = ""
         try:
-            cells = next(reader)
+            cells = next(rows)
         except StopIteration:
             return
         except csv.Error as error:
@@ -63,37 +129,36 @@ def csv_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | 
             # A quote that is never closed has swallowed rows: say how many lines.
             yield replace(lost, detail=f"{lost.detail}; the next row begins at line "
                                        f"{lines.number + 1:,}")  # fmt: skip
-            reader = csv.reader(tracked, strict=True)
-            header = [] if header is None else header
+            rows = reader(tracked, found.dialect, strict=True)
+            fault = fault or ("" if columns else unusable)
             continue
         except CorruptFile as error:
             rest = b"\n".join([*tracked.row, lines.rest])
             yield rejections.corrupt(error, rest, number - 1, source)
             return
-        raw = b"\n".join(tracked.row).removesuffix(b"\r")
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError as error:
-            yield rejections.invalid_utf8(raw, error, source, number)
-            header = [] if header is None else header
+        if tracked.undecodable:
+            yield rejections.undecodable(tracked.raw(), source, number, found.encoding)
+            fault = fault or ("" if columns else unusable)
             continue
         if not cells:
             yield None
-        elif problem:
-            yield Rejected("malformed_csv", problem, "read", source, number, text)
-            header = [] if header is None else header
-        elif header is None:
-            header = cells
-            if len(set(header)) < len(header):
-                detail = "the header names a column twice"
-                yield Rejected("malformed_csv", detail, "read", source, number, text)
-                header = []
-        elif not header:
-            detail = "the header of this file could not be read"
-            yield Rejected("malformed_csv", detail, "read", source, number, text)
-        elif len(cells) != len(header):
-            detail = f"expected {len(header)} cells, as in the header, got {len(cells)}"
-            yield Rejected("malformed_csv", detail, "read", source, number, text)
-        else:
-            row = dict(zip(header, cells, strict=True))
-            yield fields.record(row, text, len(raw), source, number)
+            continue
+        if columns and not problem and not fault:
+            # All rows but the first, and those with a fault.
+            if (row := columns.row(cells)) is not None:
+                yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
+                continue
+            problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
+        elif not problem and not fault:
+            columns = _Columns(cells, found, fields)
+            fault = columns.fault
+            if columns.has_header and not fault:
+                continue
+            if not fault:
+                row = columns.row(cells) or {}
+                yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
+                continue
+        if columns is None:
+            fault = fault or unusable
+        text = tracked.raw().decode()
+        yield Rejected("malformed_csv", problem or fault, "read", source, number, text)

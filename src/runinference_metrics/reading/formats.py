@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from runinference_metrics.reading.decoding import keeps_line_ends
+
 AUTO = "auto"
+# What parts columns, as people call it.
+_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "spaces"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,27 @@ class FormatOptions:
     compression: str = AUTO
 
 
+# Nothing is said.
+AS_FOUND = FormatOptions()
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written.
+
+    Args:
+        delimiter: what parts its columns.
+        escape: what stands before a quote inside a quoted cell, where that is not another quote.
+        header: whether a header comes first, "yes" or "no"; or the columns' names.
+        first_line: the line on which the header stands, or else the first row.
+    """
+
+    delimiter: str = ","
+    escape: str = ""
+    header: str | tuple[str, ...] = "yes"
+    first_line: int = 1
+
+
 @dataclass(frozen=True)
 class FileFormat:
     """How one file is written, as it was said or found.
@@ -32,16 +57,39 @@ class FileFormat:
         rows: "text", "jsonl", "csv" or "document".
         codecs: the compressions, the outermost first; mostly one or none.
         encoding: the name of one of Python's encodings.
-        delimiter: what parts the columns of a CSV file; "" of others.
-        escape: what stands before a quote inside a quoted cell, where that is not another quote.
-        header: "yes", "no" or the names of a CSV file's columns; "" of others.
-        header_line: the line of the header, where there is one, from 1.
+        bare_returns: whether lines end with a carriage return alone.
+        dialect: of a CSV file.
     """
 
     rows: str
     codecs: tuple[str, ...] = ()
     encoding: str = "utf-8"
-    delimiter: str = ""
-    escape: str = ""
-    header: str | tuple[str, ...] = ""
-    header_line: int = 1
+    bare_returns: bool = False
+    dialect: Dialect = Dialect()
+
+    @property
+    def splittable(self) -> bool:
+        """Whether ranges can be read apart; a quoted CSV cell may hold newlines."""
+        return (
+            self.rows in ("text", "jsonl")
+            and not self.codecs
+            and not self.bare_returns
+            and keeps_line_ends(self.encoding)
+        )
+
+    def __str__(self) -> str:
+        """In a few words, the same for files that are written alike."""
+        words = [self.rows]
+        if self.rows == "csv":
+            delimiter = self.dialect.delimiter
+            words.append(_DELIMITER_NAMES.get(delimiter, f"{delimiter!r} between columns"))
+            if self.dialect.header == "no":
+                words.append("no header")
+            elif isinstance(self.dialect.header, tuple):
+                words.append("columns named by --header")
+            if self.dialect.escape:
+                words.append("quotes escaped")
+        words.append(self.encoding)
+        if self.bare_returns:
+            words.append("lines end with CR")
+        return ", ".join([*words, *self.codecs])

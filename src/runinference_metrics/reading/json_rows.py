@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from runinference_metrics.reading import rejections
+from runinference_metrics.reading.compression import CorruptFile
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.lines import Lines
+from runinference_metrics.reading.nulls import Waiting
 from runinference_metrics.records.record import Record, Rejected
 
 # Objects and arrays in each other. Deeper ones break what comes after the parser: pickling between
@@ -43,28 +45,39 @@ def _finite(digits: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
-def json_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | Rejected | None]:
+def json_rows(
+    lines: Lines, source: str, fields: RowFields, encoding: str
+) -> Iterator[Record | Rejected | None]:
     """The record, rejected row or None (blank) of each line."""
-    for raw in lines:
-        if lines.cut_from_bytes:
-            yield rejections.too_long(raw, lines.cut_from_bytes, source, lines.number)
-            continue
-        line = raw.removesuffix(b"\r")
-        number = lines.number
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            yield rejections.invalid_utf8(line, error, source, number)
-            continue
-        if not text.strip():
-            yield None
-            continue
-        try:
-            row = parse(text)
-        except BadRow as error:
-            yield Rejected(error.reason, str(error), "read", source, number, text)
-        else:
-            yield fields.record(row, text, len(line), source, number)
+    waiting = Waiting(fields)
+    try:
+        for raw in lines:
+            number = lines.number
+            if lines.cut_from_bytes:
+                yield rejections.too_long(raw, lines.cut_from_bytes, source, number)
+                continue
+            line = raw.removesuffix(b"\r")
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                yield rejections.undecodable(line, source, number, encoding)
+                continue
+            if not text.strip():
+                yield None
+                continue
+            try:
+                row = parse(text)
+            except BadRow as error:
+                yield Rejected(error.reason, str(error), "read", source, number, text)
+                continue
+            if waiting.settled:
+                yield fields.record(row, text, len(line), source, number, waiting.known)
+            else:
+                yield from waiting.outcomes(row, text, len(line), source, number)
+    except CorruptFile:
+        yield from waiting.rest()
+        raise
+    yield from waiting.rest()
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -75,7 +88,7 @@ def parse(text: str) -> dict[str, Any]:
     """
     try:
         row = _DECODER.decode(text)
-        if "\\ud" in text.lower():
+        if "\\u" in text and "\\ud" in text.lower():
             # Half a surrogate pair passes the parser and no encoder after it.
             json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:

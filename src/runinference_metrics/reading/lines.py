@@ -1,34 +1,10 @@
 """The lines of a file, plain or compressed, in memory that is bounded whatever the file holds."""
 
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
 
 from runinference_metrics.reading import limits
-from runinference_metrics.reading.compression import decompressed
-from runinference_metrics.reading.files import CHUNK_BYTES, FileRange
 
 _BOM = b"\xef\xbb\xbf"
-
-
-def lines_of(part: FileRange, codec: str, stream: BinaryIO) -> "Lines":
-    """The lines of a range of an opened file; reading them may raise CorruptFile, OSError."""
-    chunks = decompressed(stream, codec) if codec else _plain(stream, part)
-    return Lines(chunks, part.first_line, limits.MAX_ROW_BYTES)
-
-
-def _plain(stream: BinaryIO, part: FileRange) -> Iterator[bytes]:
-    if part.start:
-        stream.seek(part.start)
-    left = None if part.stop is None else part.stop - part.start
-    while left is None or left > 0:
-        chunk = stream.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
-        if not chunk:
-            if left:
-                raise OSError(f"{part.path} became shorter while it was being read")
-            return
-        if left is not None:
-            left -= len(chunk)
-        yield chunk
 
 
 class Lines:

@@ -5,17 +5,37 @@ from typing import Any
 
 from runinference_metrics.reading import limits
 from runinference_metrics.reading.compression import CorruptFile
+from runinference_metrics.reading.unclear import Unclear
 from runinference_metrics.records.record import Rejected
 
 # Reasons why a file could not be read to its end; the others are one row's.
 OF_FILES = ("corrupt_file", "unknown_format")
 
 
-def invalid_utf8(line: bytes, error: UnicodeDecodeError, source: str, number: int) -> Rejected:
-    """The dead letter of a row that is no UTF-8."""
-    detail = f"byte {error.start + 1} of the row: {error.reason}"
-    return Rejected("invalid_utf8", detail, "read", source, number,
-                    line.decode(errors="backslashreplace"))  # fmt: skip
+def undecodable(line: bytes, source: str, number: int, encoding: str) -> Rejected:
+    """The dead letter of a row that is no text in its file's encoding.
+
+    Args:
+        line: the row as UTF-8; of another encoding, what is no text in it is the byte 0xFF.
+        source: the file.
+        number: the line on which the row starts, from 1.
+        encoding: the file's.
+    """
+    text = line.decode(errors="backslashreplace")
+    if encoding != "utf-8":
+        detail = f"the row is not all {encoding}; what is not stands as \\xff in text"
+        return Rejected("invalid_encoding", detail, "read", source, number, text)
+    detail = "the row is no UTF-8"
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start + 1} of the row: {error.reason}"
+    return Rejected("invalid_utf8", detail, "read", source, number, text)
+
+
+def unclear(error: Unclear, source: str) -> Rejected:
+    """The dead letter of a whole file that is not read."""
+    return Rejected("unknown_format", str(error), "read", source, 1, "")
 
 
 def too_long(beginning: bytes, num_bytes: int, source: str, number: int) -> Rejected:

@@ -1,4 +1,4 @@
-"""Plain text to records: a text a line."""
+"""Plain text to records: a text a line, or the whole of a file."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,14 @@ from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
 
+_BOM = b"\xef\xbb\xbf"
 
-def text_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record | Rejected | None]:
+
+def text_rows(
+    lines: Lines, source: str, fields: RowFields, encoding: str
+) -> Iterator[Record | Rejected | None]:
     """The record, rejected row or None (blank) of each line; there are no fields in it."""
+    has_pairs = bool(fields.text_pair_field)
     for raw in lines:
         if lines.cut_from_bytes:
             yield rejections.too_long(raw, lines.cut_from_bytes, source, lines.number)
@@ -17,16 +22,53 @@ def text_rows(lines: Lines, source: str, fields: RowFields) -> Iterator[Record |
         line = raw.removesuffix(b"\r")
         try:
             text = line.decode()
-        except UnicodeDecodeError as error:
-            yield rejections.invalid_utf8(line, error, source, lines.number)
+        except UnicodeDecodeError:
+            yield rejections.undecodable(line, source, lines.number, encoding)
             continue
         if not text.strip():
             yield None
-        elif fields.text_pair_field:
-            # The file came after the check at the start.
-            detail = "a line of a .txt file has no fields, and so no --text_pair_field"
-            yield Rejected("missing_text_pair_field", detail, "read", source, lines.number, text)
-        elif len(line) > limits.MAX_TEXT_BYTES:
-            yield rejections.text_too_long(len(line), text, source, lines.number)
+        elif has_pairs or len(line) > limits.MAX_TEXT_BYTES:
+            yield _refused(text, len(line), source, lines.number, has_pairs)
         else:
             yield Record(text, source, lines.number, row_bytes=len(line))
+
+
+def document_row(
+    chunks: Iterator[bytes], source: str, fields: RowFields, encoding: str
+) -> Iterator[Record | Rejected | None]:
+    """The one record, rejected row or None (blank) of a file that is one text.
+
+    Line ends at its end are no part of it.
+    """
+    held: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        # More than what is shown of it is not needed of a text that is too long.
+        if size <= limits.MAX_ROW_BYTES:
+            held.append(chunk)
+        size += len(chunk)
+    if not size:
+        return
+    raw = b"".join(held).removeprefix(_BOM).rstrip(b"\r\n")
+    if size > limits.MAX_ROW_BYTES:
+        yield rejections.too_long(raw, size, source, 1)
+        return
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        yield rejections.undecodable(raw, source, 1, encoding)
+        return
+    if not text.strip():
+        yield None
+    elif fields.text_pair_field or len(raw) > limits.MAX_TEXT_BYTES:
+        yield _refused(text, len(raw), source, 1, bool(fields.text_pair_field))
+    else:
+        yield Record(text, source, 1, row_bytes=len(raw))
+
+
+def _refused(text: str, num_bytes: int, source: str, number: int, has_pairs: bool) -> Rejected:
+    if has_pairs:
+        # The file came after the check at the start.
+        detail = "a file of texts has no fields, and so no --text_pair_field"
+        return Rejected("missing_text_pair_field", detail, "read", source, number, text)
+    return rejections.text_too_long(num_bytes, text, source, number)

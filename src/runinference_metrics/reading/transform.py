@@ -10,6 +10,8 @@ from apache_beam.metrics import Metrics
 from runinference_metrics.reading import files, listing, rejections
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
+from runinference_metrics.reading.patterns import Pattern
+from runinference_metrics.reading.ranges import ranges
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records import names
 from runinference_metrics.records.batching import MAX_BATCH_BYTES
@@ -17,7 +19,7 @@ from runinference_metrics.records.events import Began, FileFound, PartRead
 from runinference_metrics.records.record import Record, RecordBatch, Rejected
 
 _REJECTED = "rejected"
-_EVENTS = "events"
+_PARTS = "parts"
 
 
 class Read(NamedTuple):
@@ -26,11 +28,13 @@ class Read(NamedTuple):
     Args:
         batches: RecordBatches.
         rejected: Rejected rows.
-        events: collections of events for the summary.
+        parts: a PartRead for each range of a file.
+        events: collections of other events for the summary.
     """
 
     batches: beam.PCollection
     rejected: beam.PCollection
+    parts: beam.PCollection
     events: tuple[beam.PCollection, ...]
 
 
@@ -47,7 +51,7 @@ class ReadBatches(beam.PTransform):
 
     def __init__(
         self,
-        patterns: Sequence[str],
+        patterns: Sequence[Pattern],
         fields: RowFields,
         options: FormatOptions,
         max_batch_size: int,
@@ -78,7 +82,7 @@ class ReadBatches(beam.PTransform):
             | "Rows"
             >> beam.ParDo(
                 _ReadRange(self._fields, self._options, self._max_batch_size)
-            ).with_outputs(_REJECTED, _EVENTS, main="batches")
+            ).with_outputs(_REJECTED, _PARTS, main="batches")
         )
         batches = read.batches
         if self._spread:
@@ -86,12 +90,11 @@ class ReadBatches(beam.PTransform):
         events = (
             patterns | "Began" >> beam.Map(_began),
             found | "Count files" >> beam.Map(_file_found),
-            read[_EVENTS],
         )
-        return Read(batches, read[_REJECTED], events)
+        return Read(batches, read[_REJECTED], read[_PARTS], events)
 
 
-def _began(_: str) -> Began:
+def _began(_: Pattern) -> Began:
     return Began(time.time_ns() // 1000)
 
 
@@ -106,7 +109,7 @@ def _is_data(file: listing.Found) -> bool:
 def _ranges(
     file: listing.Found, options: FormatOptions, fields: RowFields
 ) -> Iterator[files.FileRange]:
-    return files.ranges(file.path, file.size_bytes)
+    return ranges(file.path, file.size_bytes, options, fields.text_field)
 
 
 class _ReadRange(beam.DoFn):
@@ -125,7 +128,8 @@ class _ReadRange(beam.DoFn):
         fault: Rejected | None = None
         records: list[Record] = []
         held_bytes = 0
-        for row in rows(part, self._fields):
+        found = rows(part, self._fields, self._options)
+        for row in found:
             read += 1
             if isinstance(row, Record):
                 held_bytes += row.row_bytes
@@ -150,11 +154,11 @@ class _ReadRange(beam.DoFn):
             read,
             blank,
             rejected,
-            "",
+            str(found.file_format or ""),
             fault.reason if fault else "",
             shown.detail if shown else "",
             first.reason if first else "",
         )
-        yield beam.pvalue.TaggedOutput(_EVENTS, event)
+        yield beam.pvalue.TaggedOutput(_PARTS, event)
         self._read.inc(read)
         self._blank.inc(blank)

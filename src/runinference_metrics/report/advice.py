@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.report.formats import count, duration, percent
 
 # Below these a run is too small for its figures to say anything.
 _FEWEST_BATCHES = 8
 _FEWEST_TEXTS = 20
+# Of a file that is named.
+_LONGEST_PATH = 100
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ def advice(document: dict[str, Any]) -> list[Advice]:
     return [
         one
         for rule in (
+            _nothing,
+            _failed_files,
             _losses,
             _memory,
             _timeouts,
@@ -43,6 +48,32 @@ def advice(document: dict[str, Any]) -> list[Advice]:
         )
         for one in rule(document)
     ]
+
+
+def _nothing(document: dict[str, Any]) -> Iterator[Advice]:
+    records, files = document["records"], document["files"]
+    if files and records["read"] == records["blank"]:
+        yield Advice(
+            "Look at the input, and at its files' names.",
+            f"Nothing was predicted: of {_files(files['found'])}, {count(files['empty'])} hold no "
+            f"row but blank ones, and {count(files['skipped'])} were skipped as no data.",
+        )
+
+
+def _failed_files(document: dict[str, Any]) -> Iterator[Advice]:
+    files = document["files"]
+    if not files or not files["failed"]:
+        return
+    worst = files["worst"][0]
+    yield Advice(
+        f"Look at {brief(worst['path'], _LONGEST_PATH)} first ({worst['reason']}).",
+        f"{count(files['failed'])} of {_files(files['found'])} could not be read to the end, or "
+        "gave no row that could be read.",
+    )
+
+
+def _files(number: int) -> str:
+    return f"{count(number)} {'file' if number == 1 else 'files'}"
 
 
 def _losses(document: dict[str, Any]) -> Iterator[Advice]:

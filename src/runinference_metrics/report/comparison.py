@@ -48,6 +48,15 @@ def _of_cost(name: str) -> Measure:
     )
 
 
+def _of_files(name: str, higher_is_better: bool | None) -> Measure:
+    return Measure(
+        f"files {name}",
+        lambda document: (document["files"] or {}).get(name),
+        number,
+        higher_is_better,
+    )
+
+
 MEASURES = (
     _of_derived("texts_per_wall_sec", number, True),
     _of_derived("texts_per_inference_sec", number, True),
@@ -75,6 +84,10 @@ MEASURES = (
         number,
         None,
     ),
+    _of_files("read", None),
+    _of_files("empty", False),
+    _of_files("skipped", None),
+    _of_files("failed", False),
     Measure("dead letters", lambda document: document["records"]["dead_lettered"], number, False),
     Measure("truncated", lambda document: document["records"]["truncated"], number, False),
 )
@@ -181,6 +194,9 @@ def _differences(documents: Sequence[dict[str, Any]]) -> list[tuple[str, list[st
         shown |= {f"{name} (took effect)": _effective(run, name) for name in _names(run)}
         shown |= {name: str(run[name]) for name in ("runner", "version", "beam_version")}
         shown["input fingerprint"] = str((run["input"] or {}).get("fingerprint", "-"))
+        if files := document["files"]:
+            shown["files fingerprint"] = files["fingerprint"]
+            shown["formats"] = ", ".join(sorted(one["format"] for one in files["formats"])) or "-"
         columns.append(shown)
     every = dict.fromkeys(name for column in columns for name in column)
     rows = [(name, [column.get(name, "-") for column in columns]) for name in every]

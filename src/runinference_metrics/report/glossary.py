@@ -17,6 +17,28 @@ class Entry:
 
 GLOSSARY = (
     Entry(
+        "files read, empty",
+        "files",
+        "when every part of a file was read",
+        "Files that were read to their end. An empty one of them is read, too: it has nothing in "
+        "it, or blank rows only. found = read + skipped + failed; a run where this does not add "
+        "up fails.",
+    ),
+    Entry(
+        "files skipped",
+        "files",
+        "when the input is listed",
+        "Files that are no data, such as a folder's placeholder or _SUCCESS; they are not opened.",
+    ),
+    Entry(
+        "files failed",
+        "files",
+        "when every part of a file was read",
+        "Files that could not be read to their end, or that have rows (blank ones apart) of which "
+        "reading rejected every one; a file that is one text (input_format document) is not "
+        "counted for that. More than max_failed_files fail the run.",
+    ),
+    Entry(
         names.NUM_INFERENCES,
         "texts",
         "after each batch that succeeded",

@@ -72,6 +72,7 @@ def render(document: dict[str, Any]) -> str:
         lengths=sections.histogram("tokens", lengths, "texts") if lengths else None,
         length_rows=[sections.row("tokens of a text", lengths)] if lengths else [],
         labels=sections.labels(document["labels"]),
+        files=sections.files(document["files"]),
         records={name: count(records[name])
                  for name in ("read", "predicted", "dead_lettered", "blank")},
         reasons=sections.reasons(records),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.report import charts
 from runinference_metrics.report.formats import count, duration, money, number, of_metric, percent
@@ -153,6 +154,39 @@ def reasons(records: dict[str, Any]) -> list[dict[str, str]]:
         }
         for reason, rows in records["dead_letters_by_reason"].items()
     ]
+
+
+# Beside a name there must be room for what is wrong with the file; its end tells it apart.
+LONGEST_PATH = 200
+# As many as a page's reader looks at; metrics.json has some more.
+_MOST_WORST = 10
+
+
+def files(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What became of the files; None where it is not known."""
+    if not found:
+        return None
+    return {
+        **{name: count(found[name]) for name in ("found", "read", "empty", "skipped", "failed")},
+        "skipped_by_reason": by_reason(found["skipped_by_reason"]),
+        "failed_by_reason": by_reason(found["failed_by_reason"]),
+        "formats": [(one["format"], count(one["files"])) for one in found["formats"]],
+        "worst": [
+            {
+                "path": brief(one["path"], LONGEST_PATH),
+                "state": "failed" if one["failed"] else "read",
+                "reason": one["reason"],
+                "detail": one["detail"],
+                "rejected": f"{count(one['rejected'])} of {count(one['rows'])}",
+            }
+            for one in found["worst"][:_MOST_WORST]
+        ],
+    }
+
+
+def by_reason(counts: dict[str, int]) -> str:
+    """Counts by reason in one line; empty for none."""
+    return ", ".join(f"{reason} {count(number)}" for reason, number in counts.items())
 
 
 def worker(row: dict[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.redaction import redact
 from runinference_metrics.report import sections
@@ -14,6 +15,10 @@ from runinference_metrics.report.formats import count, duration, money, number, 
 
 # Wide enough for the longest metric name beside five numbers, and no wider than a terminal.
 TABLE_WIDTH = 80
+# Of the column of names.
+_NAME_WIDTH = 34
+# The files with the most losses; the page has more of them.
+_MOST_WORST = 3
 _COLUMNS = ("count", "mean", "p95", "max", "sum")
 
 
@@ -24,6 +29,8 @@ def print_table(document: dict[str, Any], output: str) -> None:
     devices = _decided(run, "device_name") or run["parameters"]["device"]
     precision = _decided(run, "precision")
     console.print()
+    if document["files"]:
+        console.print(_values("Files", _files(document["files"])))
     console.print(_values("Records", [
         ("read", count(records["read"])),
         ("predicted", count(records["predicted"])),
@@ -70,7 +77,7 @@ def _cost(document: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _values(title: str, rows: list[tuple[str, str]]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False)
-    table.add_column(width=34)
+    table.add_column(width=_NAME_WIDTH, overflow="fold")
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(name, value)
@@ -79,7 +86,7 @@ def _values(title: str, rows: list[tuple[str, str]]) -> Table:
 
 def _distributions(document: dict[str, Any]) -> Table:
     table = Table(title="RunInference", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
-    table.add_column("metric", width=34, overflow="fold")
+    table.add_column("metric", width=_NAME_WIDTH, overflow="fold")
     for name in _COLUMNS:
         table.add_column(name, justify="right", width=8)
     beam = document["runinference"]
@@ -93,5 +100,22 @@ def _distributions(document: dict[str, Any]) -> Table:
 
 
 def _reasons(records: dict[str, Any]) -> str:
-    reasons = ", ".join(f"{name} {n:,}" for name, n in records["dead_letters_by_reason"].items())
-    return count(records["dead_lettered"]) + (f"  ({reasons})" if reasons else "")
+    return _with_reasons(records["dead_lettered"], records["dead_letters_by_reason"])
+
+
+def _with_reasons(number: int, by_reason: dict[str, int]) -> str:
+    reasons = sections.by_reason(by_reason)
+    return count(number) + (f"  ({reasons})" if reasons else "")
+
+
+def _files(found: dict[str, Any]) -> list[tuple[str, str]]:
+    empty = f"  ({count(found['empty'])} empty)" if found["empty"] else ""
+    rows = [
+        ("read", count(found["read"]) + empty),
+        ("skipped", _with_reasons(found["skipped"], found["skipped_by_reason"])),
+        ("failed", _with_reasons(found["failed"], found["failed_by_reason"])),
+    ]
+    for one in found["worst"][:_MOST_WORST]:
+        rejected = f"{count(one['rejected'])} of {count(one['rows'])} rows rejected"
+        rows.append((brief(one["path"], _NAME_WIDTH), f"{rejected}: {one['reason']}"))
+    return rows

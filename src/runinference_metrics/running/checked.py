@@ -12,6 +12,7 @@ from runinference_metrics.inference.handler import ClassifierHandler, spec_of
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.pipeline import Plan
+from runinference_metrics.reading.listing import Listed
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class CheckedRun:
 
     Args:
         settings: the parameters.
-        patterns: the input patterns, each of which matches files.
+        listed: the input as it is now, and the patterns with which workers find it again.
         prices: what resources cost, if the user said so.
         beam_options: the flags that are Beam's.
         label_names: the user's own names of the model's labels.
@@ -28,7 +29,7 @@ class CheckedRun:
     """
 
     settings: Settings
-    patterns: list[str]
+    listed: Listed
     prices: Prices | None
     beam_options: PipelineOptions
     label_names: tuple[str, ...] | None = None
@@ -72,5 +73,11 @@ class CheckedRun:
             "parameters": self.settings.as_parameters(),
         }
         return Plan(
-            self.settings, self.patterns, handler, spread, facts, self.prices, self.accelerator
+            self.settings,
+            self.listed.patterns,
+            handler,
+            spread,
+            facts,
+            self.prices,
+            self.accelerator,
         )

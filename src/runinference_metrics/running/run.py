@@ -1,5 +1,6 @@
 """One run from parameters to a reported result."""
 
+import logging
 from collections.abc import Sequence
 
 from runinference_metrics.classifier.devices import check_device
@@ -8,10 +9,12 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options import beam_flags, label_names
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.running import checks, elsewhere, here, logs, named_model
+from runinference_metrics.running import checks, elsewhere, here, input, logs, named_model
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import make_folder
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
@@ -34,7 +37,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         named_model.refuse(settings)
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
-    patterns = checks.input_patterns(settings.input, settings.output, settings.text_pair_field)
+    listed = input.check_input(settings.input, settings.output)
     old = checks.check_output(settings)
     if local:
         settings = named_model.fetched(settings)
@@ -46,9 +49,11 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         check_device(settings.device)
     else:
         checks.check_workers_gpu(settings, beam_options)
+    if listed.skipped:
+        _LOGGER.warning("The input: %s.", listed)
     make_folder(settings.output)
     checks.remove(old)
-    run_checked(CheckedRun(settings, patterns, prices, beam_options, names, hint))
+    run_checked(CheckedRun(settings, listed, prices, beam_options, names, hint))
 
 
 def _label_names(settings: Settings) -> tuple[str, ...] | None:

@@ -14,6 +14,10 @@ from runinference_metrics.writing.folder import METRICS_FILE, in_folder, write_w
 # Enough to tell a document of ours from any other JSON.
 _SECTIONS = ("run", "records", "runinference", "tokens", "stages", "faults", "derived")
 
+# A reader of the newest version can show these, too: all that they lack is later sections.
+_OLDEST_VERSION = 3
+_LATER_SECTIONS: dict[str, Any] = {"files": None}
+
 
 def path_of(place: str) -> str:
     """The metrics.json of an output folder; a path to a .json file is taken as it is."""
@@ -38,11 +42,12 @@ def read(place: str, flag: str = "FOLDER") -> dict[str, Any]:
         raise UserError(flag, takes, f"{path!r}, which is no JSON ({error})") from error
     if not isinstance(document, dict) or any(name not in document for name in _SECTIONS):
         raise UserError(flag, takes, f"{path!r}, which is not one of this program's")
-    if document.get("schema_version") != SCHEMA_VERSION:
-        version = document.get("schema_version")
-        raise UserError(flag, f"metrics of schema version {SCHEMA_VERSION}",
+    version = document.get("schema_version")
+    if version not in (_OLDEST_VERSION, SCHEMA_VERSION):
+        raise UserError(flag, f"metrics of schema version {_OLDEST_VERSION} or {SCHEMA_VERSION}",
                         f"{path!r} of version {version}")  # fmt: skip
-    return without_secrets(document)
+    # What an older document does not say is not known.
+    return without_secrets({**_LATER_SECTIONS, **document})
 
 
 def write_metrics(folder: str, document: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The run's summary into metrics.json and report.html, after everything else is written."""
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import apache_beam as beam
 
 from runinference_metrics.metrics import accounts
+from runinference_metrics.metrics.accounts import Limits
 from runinference_metrics.metrics.document import document_of
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.summary import Summary
@@ -14,20 +16,20 @@ from runinference_metrics.report import page
 from runinference_metrics.writing.documents import write_metrics
 from runinference_metrics.writing.folder import REPORT_FILE, in_folder, write_whole
 
+_LOG = logging.getLogger(__name__)
+
 
 class _WriteSummaryFn(beam.DoFn):
     def __init__(
-        self, folder: str, facts: dict[str, Any], prices: Prices | None, max_failure_rate: float
+        self, folder: str, facts: dict[str, Any], prices: Prices | None, limits: Limits
     ) -> None:
         self._folder = folder
         self._facts = facts
         self._prices = prices
-        self._max_failure_rate = max_failure_rate
+        self._limits = limits
 
     def process(self, summary: Summary, *shards: Any) -> None:
-        accounts.reconcile(
-            summary.read, summary.predicted, summary.dead_letters.total(), summary.blank
-        )
+        accounts.reconcile(summary)
         ended = time.time_ns() // 1000
         document = document_of(summary, self._facts, self._prices, ended)
         write_metrics(self._folder, document)
@@ -36,7 +38,9 @@ class _WriteSummaryFn(beam.DoFn):
         )
         # Last: the figures of a failed run are what one wants to look at. When the runner tries
         # this step again, each file is replaced whole.
-        accounts.check_failure_rate(summary, self._max_failure_rate)
+        accounts.check(summary, self._limits)
+        if nothing := accounts.nothing_to_predict(summary):
+            _LOG.warning(nothing)
 
 
 class WriteSummary(beam.PTransform):
@@ -47,15 +51,15 @@ class WriteSummary(beam.PTransform):
         facts: what was known of the run at launch.
         prices: what resources cost, if the user said so.
         shards: collections of the files written; the summary waits for them.
-        max_failure_rate: the run fails, when all is written, with a larger share of dead letters.
+        limits: the run fails, when all is written, if it lost more.
     """
 
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None,
-        shards: Sequence[beam.PCollection], max_failure_rate: float,
+        shards: Sequence[beam.PCollection], limits: Limits,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._writer = _WriteSummaryFn(folder, facts, prices, max_failure_rate)
+        self._writer = _WriteSummaryFn(folder, facts, prices, limits)
         self._shards = [beam.pvalue.AsIter(one) for one in shards]
 
     def expand(self, summary: beam.PCollection) -> beam.PCollection:

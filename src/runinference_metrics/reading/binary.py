@@ -1,0 +1,57 @@
+"""Files that hold no lines of text: known by their first bytes, with what to do about them."""
+
+from runinference_metrics.reading.encodings import is_utf8
+from runinference_metrics.reading.unclear import Unclear
+
+_EXPORT = "export it as JSON lines or CSV"
+_UNPACK = "unpack it first"
+_COMPRESS = "compress it with gzip, bzip2, zstd or xz instead"
+# By name: the first bytes, and the next step.
+_KINDS: tuple[tuple[str, bytes, str], ...] = (
+    ("a Parquet file", b"PAR1", _EXPORT),
+    ("an Avro file", b"Obj\x01", _EXPORT),
+    ("an ORC file", b"ORC", _EXPORT),
+    ("an Arrow file", b"ARROW1", _EXPORT),
+    ("a Feather file", b"FEA1", _EXPORT),
+    ("a Hadoop sequence file", b"SEQ\x06", _EXPORT),
+    ("an HDF5 file", b"\x89HDF\r\n\x1a\n", _EXPORT),
+    ("a SQLite database", b"SQLite format 3\x00", _EXPORT),
+    ("a NumPy array", b"\x93NUMPY", _EXPORT),
+    ("an old Excel or Word file", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save it as CSV or text"),
+    ("a zip archive, or an Excel, Word or OpenDocument file", b"PK\x03\x04",
+     "unpack it, or save it as CSV or text"),
+    ("an empty zip archive", b"PK\x05\x06", "leave it out"),
+    ("a 7z archive", b"7z\xbc\xaf\x27\x1c", _UNPACK),
+    ("a rar archive", b"Rar!\x1a\x07", _UNPACK),
+    ("compressed by lz4", b"\x04\x22\x4d\x18", _COMPRESS),
+    ("compressed by snappy", b"\xff\x06\x00\x00sNaPpY", _COMPRESS),
+    ("compressed by compress", b"\x1f\x9d", _COMPRESS),
+    ("compressed by lzip", b"LZIP\x01", _COMPRESS),
+    ("compressed by lzop", b"\x89LZO\x00\r\n\x1a\n", _COMPRESS),
+    ("a PDF file", b"%PDF-", "extract its text first"),
+    ("an RTF file", b"{\\rtf", "save it as text"),
+    ("a PNG image", b"\x89PNG\r\n\x1a\n", "leave it out"),
+    ("a JPEG image", b"\xff\xd8\xff", "leave it out"),
+    ("a GIF image", b"GIF89a", "leave it out"),
+    ("a program", b"\x7fELF", "leave it out"),
+)  # fmt: skip
+_BEGINNINGS = tuple(beginning for _, beginning, _ in _KINDS)
+# Kinds that are written in characters.
+_OF_TEXT = (b"%PDF-", b"{\\rtf")
+# Where a tar archive, which begins with a file's name, has its mark (POSIX.1-1988).
+_TAR_OFFSET, _TAR_MARK = 257, b"ustar"
+TAKES = "files of text, JSON lines or CSV"
+
+
+def refuse_binary(head: bytes) -> None:
+    """Raises Unclear when a file's first bytes are those of a kind that is not read."""
+    if not head.startswith(_BEGINNINGS) and b"\0" not in head:
+        return
+    if not head.startswith(_OF_TEXT) and b"\0" not in head and is_utf8(head):
+        # A text may begin with the word ORC.
+        return
+    if head[_TAR_OFFSET : _TAR_OFFSET + len(_TAR_MARK)] == _TAR_MARK:
+        raise Unclear("input", TAKES, f"a tar archive: {_UNPACK}")
+    for kind, beginning, step in _KINDS:
+        if head.startswith(beginning):
+            raise Unclear("input", TAKES, f"{kind}: {step}")

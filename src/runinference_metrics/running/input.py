@@ -1,0 +1,77 @@
+"""The input before a run starts: which files there are, and that no result becomes input."""
+
+import fnmatch
+import os
+from collections.abc import Sequence
+from functools import cache
+
+from runinference_metrics.dataflow.refusals import refused
+from runinference_metrics.errors import UserError, first_line
+from runinference_metrics.reading.listing import CannotList, Listed, listed
+from runinference_metrics.reading.patterns import Pattern
+from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS, RESULT_PATTERNS
+
+
+def check_input(given: Sequence[str], output: str) -> Listed:
+    """The files to classify.
+
+    Args:
+        given: the patterns that the user gave.
+        output: the output folder, whose results must not become input.
+
+    Raises:
+        UserError: a pattern matches nothing, a file that cannot be read, or results.
+    """
+    try:
+        found = listed(given, output)
+    except CannotList as error:
+        why = _why(error.__cause__ or error)
+        got = f"{error.given!r}: {why}"
+        raise UserError("input", "patterns that can be listed", got) from error
+    _check_apart(found, output)
+    return found
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename!r}: {error.strerror}"
+    return str(refused(error) or first_line(error))
+
+
+def _check_apart(found: Listed, output: str) -> None:
+    """Raises UserError when the input is results in the output folder, or would be at a re-run."""
+    takes = "patterns that match no results in --output"
+    folder = _absolute(output)
+    absolute = cache(_absolute)
+    for file in found.files:
+        place, name = os.path.split(file.path)
+        if _is_result(name) and absolute(place) == folder:
+            given = next(one.given for one in found.patterns if one.matches(file.path))
+            raise UserError("input", takes, f"{given!r}, which matches {file.path!r}")
+    for pattern in found.patterns:
+        for name in (PREDICTIONS, DEAD_LETTERS):
+            result = f"{folder}/{name}-00000-of-00001.jsonl"
+            if _would_read(pattern, result):
+                got = f"{pattern.given!r}, which would match {result!r}"
+                raise UserError("input", takes, got)
+
+
+def _is_result(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, one) for one in RESULT_PATTERNS)
+
+
+def _would_read(pattern: Pattern, result: str) -> bool:
+    """Whether a file would be input if it were there; its path has no links in it."""
+    root = pattern.root
+    if "://" not in root:
+        # As far as no wildcard stands in it, the pattern's folder may be called otherwise.
+        folder = root[: root.rfind("/") + 1]
+        real = f"{os.path.realpath(folder or '.').rstrip('/')}/"
+        if not result.startswith(real):
+            return False
+        result = folder + result[len(real) :]
+    return pattern.matches(result) and not pattern.skips(result)
+
+
+def _absolute(path: str) -> str:
+    return path.rstrip("/") if "://" in path else os.path.realpath(path)
