@@ -9,6 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from runinference_metrics.reading import objects
 from runinference_metrics.reading.formats import FileFormat
+from runinference_metrics.reading.places import is_remote
 
 # One read of a file; larger reads no longer gain on local disks or on Cloud Storage.
 CHUNK_BYTES = 1 << 20
@@ -37,6 +38,9 @@ class FileRange:
 
 def open_raw(path: str) -> BinaryIO:
     """Opens a file as it lies there, local or gs://, without decompressing."""
+    if not is_remote(path):
+        # Beam would look for the file system of each path, which takes as long as a small file.
+        return open(path, "rb")
     try:
         return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     except NotImplementedError:
