@@ -32,6 +32,10 @@ else:
     settings.register_profile("project", deadline=None)
     settings.load_profile("project")
 
+# pytest's two processes with two threads each would wait for each other at every product of these
+# small models: ten times the processor time was seen. What a test starts has it from here.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parent.parent
 # What a test that asks for one of these starts: the program, or a browser.
 STARTING_FIXTURES = {"program", "browser"}
@@ -45,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if STARTING_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.starts)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Also after a test in which the program has chosen."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.transport import requests as transport
 from google.cloud import dataflow_v1beta3
 
+from engines_for_tests import free_port
 from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.errors import RunFailed, UserError
 from servers_for_tests import error_body, refusing, serving
@@ -185,3 +186,12 @@ def test_what_beams_file_systems_hold_is_found() -> None:
     matched = BeamIOError("Match operation failed", {"gs://b/in/*": listed})
     assert str(refused(matched)).startswith("Google Cloud cannot be reached (HTTPSConnectionPool")
     assert refused(BeamIOError("Match operation failed", {"/in/*": OSError("no")})) is None
+
+
+def test_what_no_connection_was_made_for_comes_whole() -> None:
+    """Of a name of more than 200 letters, which the reason would otherwise not be reached in."""
+    with pytest.raises(transport.requests.exceptions.ConnectionError) as raised:
+        transport.requests.get(f"http://127.0.0.1:{free_port()}/{'b' * 300}", timeout=5)
+    found = str(refused(raised.value))
+    assert found.startswith("Google Cloud cannot be reached (Failed to establish a new conn")
+    assert "Connection refused): is there a network" in found

@@ -236,14 +236,18 @@ def test_a_run_that_predicted_nothing_of_its_rows_fails_whatever_is_allowed() ->
 
 def test_a_run_without_a_row_is_no_failure_and_says_so() -> None:
     nothing = summary(
-        FileFound(1), FileFound(9), FileFound(0, "hidden"), PartRead("a", 0, 0), PartRead("b", 3, 3)
+        FileFound(1), FileFound(9), FileFound(0, "hidden"), PartRead("a", 0, 0), PartRead("b", 0, 0)
     )
     accounts.reconcile(nothing)
     accounts.check(nothing, Limits(0, 0))
     assert accounts.nothing_to_predict(nothing) == (
-        "Nothing was predicted: of 3 files, 2 hold no row but blank ones, and 1 were skipped as no "
-        "data."
+        "Nothing was predicted: of 3 files, 2 hold no row, and 1 were skipped as no data."
     )
+
+
+def test_a_run_with_blank_rows_alone_fails() -> None:
+    with pytest.raises(RunFailed, match="all 3 rows are blank"):
+        accounts.check(summary(FileFound(9), PartRead("b", 3, 3)), Limits(1, 9))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from runinference_metrics import pipeline
 from runinference_metrics.inference.handler import ClassifierHandler, spec_of
 from runinference_metrics.metrics.beam_metrics import BeamMetrics
 from runinference_metrics.options import command_line
+from runinference_metrics.reading import listing
 from runinference_metrics.records import names
 
 
@@ -91,7 +92,9 @@ def test_the_summary_agrees_with_beams_own_metrics(
         "job": None, "runner": "DirectRunner", "version": "0", "beam_version": "2",
         "python_version": "3", "parameters": {},
     }  # fmt: skip
-    plan = pipeline.Plan(settings, list(settings.input), handler, True, facts, None)
+    plan = pipeline.Plan(
+        settings, listing.listed(settings.input).patterns, handler, True, facts, None
+    )
     pipeline.build(built, plan)
     result = built.run()
     result.wait_until_finish()
@@ -138,7 +141,12 @@ def test_rows_that_got_lost_fail_the_run(
     )
     built = beam.Pipeline(runner=FnApiRunner())
     plan = pipeline.Plan(
-        settings, [str(source)], ClassifierHandler(spec_of(settings, 1)), False, {}, None
+        settings,
+        listing.listed([str(source)]).patterns,
+        ClassifierHandler(spec_of(settings, 1)),
+        False,
+        {},
+        None,
     )
     pipeline.build(built, plan)
     with pytest.raises(Exception, match="2 rows read, but 0 predicted"):

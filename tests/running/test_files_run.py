@@ -2,14 +2,13 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from documents_for_tests import schema_faults
 from runinference_metrics.__main__ import main
-from runinference_metrics.reading import limits, listing
+from runinference_metrics.reading import limits
 from runinference_metrics.reading.files import RANGE_BYTES
 from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.running import preview
@@ -26,25 +25,17 @@ HOSTILE = "\x1b[31m<b>x\n.jsonl"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Files of every kind; `skipped.txt` is one that is told apart while matching."""
+def folder(tmp_path: Path) -> Path:
+    """Files of every kind."""
     found = tmp_path / "in"
     found.mkdir()
     (found / "good.txt").write_text("good film\nbad film\n\n" * 400)
     (found / "empty.txt").write_bytes(b"")
     (found / "blank.txt").write_bytes(b"\n \n")
-    (found / "skipped.txt").write_text("no data\n")
+    (found / "_SUCCESS").write_text("no data\n")
     lines = b"".join(b"a good film, the %d th\n" % number for number in range(2000))
     (found / "broken.txt.gz").write_bytes(gzip.compress(lines)[:-2000])
     (found / HOSTILE).write_text('{"review": "good"}\n' * 3)
-    really_found = listing.found
-
-    def skipping(pattern: Pattern, patterns: Sequence[Pattern]) -> Iterator[listing.Found]:
-        for file in really_found(pattern, patterns):
-            skipped = file.path.endswith("/skipped.txt")
-            yield file._replace(skipped="placeholder") if skipped else file
-
-    monkeypatch.setattr(listing, "found", skipping)
     return found
 
 
@@ -70,7 +61,7 @@ def test_every_file_is_accounted_for(
     found = document["files"]
     counts = ("found", "read", "empty", "skipped", "failed", "with_results")
     assert [found[name] for name in counts] == [6, 3, 2, 1, 2, 3]
-    assert found["skipped_by_reason"] == {"placeholder": 1}
+    assert found["skipped_by_reason"] == {"hidden": 1}
     assert found["failed_by_reason"] == {"corrupt_file": 1, "missing_text_field": 1}
     assert found["bytes"] == sum(one.stat().st_size for one in folder.iterdir())
     broken, hostile = found["worst"]
@@ -80,7 +71,7 @@ def test_every_file_is_accounted_for(
     assert broken["rows"] > 2
     assert (hostile["path"], hostile["rows"], hostile["rejected"]) == (f"{folder}/{HOSTILE}", 3, 3)
     page = (out / "report.html").read_text()
-    assert "6 files found = 3 read (2 of them empty) + 1 skipped (placeholder 1) + 2 failed" in page
+    assert "6 files found = 3 read (2 of them empty) + 1 skipped (hidden 1) + 2 failed" in page
     assert "<b>x" not in page
     assert "&lt;b&gt;x" in page
     capsys.readouterr()
@@ -112,7 +103,7 @@ def test_failed_files_may_be_allowed(
     assert max(map(len, printed.splitlines())) <= 80
     table = [" ".join(line.split()) for line in printed.splitlines()]
     assert "read 3 (2 empty)" in table
-    assert "skipped 1 (placeholder 1)" in table
+    assert "skipped 1 (hidden 1)" in table
     assert any(line.startswith("failed 2 (corrupt_file 1,") for line in table)
     assert any("broken.txt.gz" in line and "rows rejected" in line for line in table)
     assert main(["compare", str(out), str(out)]) == 0
@@ -139,7 +130,17 @@ def test_an_input_of_empty_files_is_no_failure_and_is_told(
 ) -> None:  # fmt: skip
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_bytes(b"")
-    (tmp_path / "in" / "b.txt").write_bytes(b"\n\n")
+    (tmp_path / "in" / "b.txt").write_bytes(b"")
     assert run(tmp_path / "in", tmp_path / "out", distilbert) == 0
-    assert "Nothing was predicted: of 2 files, 2 hold no row but blank ones, and 0" in caplog.text
+    assert "Nothing was predicted: of 2 files, 2 hold no row, and 0 were skipped" in caplog.text
     assert "Nothing was predicted: of 2 files" in capsys.readouterr().out
+
+
+def test_an_input_of_blank_rows_fails(
+    tmp_path: Path, distilbert: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The wrong column, more often than not.
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_bytes(b"body,text\ngood,\nbad,\n")
+    assert run(tmp_path / "in", tmp_path / "out", distilbert) == 1
+    assert "error: Nothing was predicted: all 2 rows are blank." in capsys.readouterr().err

@@ -13,6 +13,8 @@ from runinference_metrics.errors import RunFailed, UserError, one_line
 _LOGIN = "run `gcloud auth application-default login`, then try again"
 # How gRPC says that nobody answers; as an HTTP code it is the same as a service that is busy.
 _NO_WAY = re.compile(r"failed to connect|dns|name resolution|no route|unreachable", re.IGNORECASE)
+# How urllib3 ends, behind pool, port and the whole address: why there was no connection.
+_CAUSE = re.compile(r"\(Caused by \w+\(.*?\): (.*)[\"']\)\)$")
 _SERVICE = re.compile(r"[a-z]+\.googleapis\.com")
 # The reasons of google.api.ErrorReason that name the project itself.
 _WRONG_PROJECT = (
@@ -125,8 +127,10 @@ def _unreachable(error: BaseException) -> RunFailed:
 
 def _first(error: BaseException) -> str:
     """What an error says first, without the data that Google's errors carry behind it."""
-    first = error.args[0] if error.args else error
-    return one_line(first)[:200] or type(error).__name__
+    first = one_line(error.args[0] if error.args else error)
+    if caused := _CAUSE.search(first):
+        first = caused[1]
+    return first[:200] or type(error).__name__
 
 
 def _without_address(said: str) -> str:

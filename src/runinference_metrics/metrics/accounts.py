@@ -102,22 +102,28 @@ def check_failure_rate(summary: Summary, max_failure_rate: float) -> None:
 
 def check_predicted(summary: Summary) -> None:
     """Raises RunFailed when nothing was predicted although there were rows; no limit allows it."""
+    if summary.predicted or not summary.read:
+        return
     rows = summary.read - summary.blank
-    if rows and not summary.predicted:
+    if not rows:
         raise RunFailed(
-            f"Nothing was predicted: none of {rows:,} {'row' if rows == 1 else 'rows'} got a "
-            f"prediction: {_reasons(summary)}. See the dead letters."
+            f"Nothing was predicted: all {summary.read:,} rows are blank. See which field holds "
+            "the text with `check`, and name it with --text_field."
         )
+    raise RunFailed(
+        f"Nothing was predicted: none of {rows:,} {'row' if rows == 1 else 'rows'} got a "
+        f"prediction: {_reasons(summary)}. See the dead letters."
+    )
 
 
 def nothing_to_predict(summary: Summary) -> str:
     """A sentence on a run without a single row, which is no failure; "" for any other run."""
-    if summary.read > summary.blank:
+    if summary.read:
         return ""
     files = summary.files
     return (
         f"Nothing was predicted: of {files.found:,} {_files(files.found)}, {files.empty:,} hold "
-        f"no row but blank ones, and {files.skipped.total():,} were skipped as no data."
+        f"no row, and {files.skipped.total():,} were skipped as no data."
     )
 
 

@@ -112,7 +112,7 @@ FILES: tuple[Parameter, ...] = (
         "TEXT",
         form.FORMAT,
         regex=form.FIELD,
-        blank_values=("\t", " "),
+        blank_values=("\t",),
     ),
     Parameter(
         "header",

@@ -21,6 +21,8 @@ _RELAYS = ("read_messages", "log_stdout")
 # Where Beam says what Dataflow says of a job.
 _SERVICE = "apache_beam.runners.dataflow.dataflow_runner"
 _TRACEBACK = "Traceback (most recent call last):"
+# How Beam goes on when it tries something again, after a line that says what and why.
+_RETRY_TRACEBACK = "Traceback for above exception (most recent call last):"
 
 
 class WorthReading(logging.Filter):
@@ -31,6 +33,8 @@ class WorthReading(logging.Filter):
         said = record.getMessage()
         if record.name == _SERVICE and _TRACEBACK in said:
             record.msg, record.args = said.partition(_TRACEBACK)[0] + last_cause(said), ()
+        elif _RETRY_TRACEBACK in said:
+            record.msg, record.args = said.partition(_RETRY_TRACEBACK)[0].rstrip(), ()
         return record.funcName not in _RELAYS and not said.startswith(_MEANINGLESS)
 
 
