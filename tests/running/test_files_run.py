@@ -10,7 +10,6 @@ from documents_for_tests import schema_faults
 from runinference_metrics.__main__ import main
 from runinference_metrics.reading import limits
 from runinference_metrics.reading.files import RANGE_BYTES
-from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.running import preview
 
 
