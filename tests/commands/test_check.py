@@ -176,6 +176,15 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], list[str], list[str]]] = {
         {"a.txt.gz": gzip.compress(b"good\n" * 1000)[:-9]}, [],
         ["--input takes files that can be read to their end; got '{tmp}/a.txt.gz' (corrupt_file*"],
     ),
+    "nothing but blanks": (
+        {"a.csv": "body,text\ngood,\nbad,\n", "b.txt": "\n"}, [],
+        ["--text_field takes the name of a field or column that holds a text; got 'text' with "
+         "nothing but blanks in all 3 rows: there are 'body', 'text'"],
+    ),
+    "blank lines": (
+        {"b.txt": "\n"}, [],
+        ["--input takes files with texts; got nothing but blanks in the 1 row of '{tmp}/b.txt'"],
+    ),
     "everything": (
         {"a.csv": "id;Text\n1;good\n", "b.txt": "sch\xf6n\n".encode("cp1252")},
         ["--id_field=key", "--model=/no/model", "--prices=/no/p.yaml"],
@@ -218,7 +227,8 @@ RUNS_RIGHT: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     "an id in some files": (
         {"a.jsonl": '{"text": "a", "id": 1}', "b.txt": "x\n"}, ["--id_field=id"]
     ),
-    "blank rows": ({"a.txt": "\n\n"}, []),
+    "blank rows beside others": ({"a.txt": "\n\n", "b.txt": "good\n"}, []),
+    "blank rows at the beginning": ({"a.txt": "\n" * 100_000 + "good\n"}, []),
     "a damaged row beside one in UTF-8": ({"a.txt": b"sch\xc3\xb6n\nsch\xf6n\n"}, []),
     "an encoding that is said": ({"a.txt": b"gut\nsch\xf6n\n"}, ["--encoding=cp1252"]),
     "a file that may be lost": (

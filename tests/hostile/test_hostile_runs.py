@@ -220,7 +220,7 @@ def test_an_input_that_matches_the_results_is_refused(
 
 
 def test_a_run_into_a_folder_of_its_input_can_be_run_again(
-    tmp_path: Path, distilbert: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, distilbert: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, out = tmp_path / "in", tmp_path / "in" / "out"
     (source / "sub").mkdir(parents=True)
@@ -229,13 +229,12 @@ def test_a_run_into_a_folder_of_its_input_can_be_run_again(
     (source / "_SUCCESS").touch()
     arguments = ["run", f"--input={source}", f"--output={out}", f"--model={distilbert}"]
     for results, more in ((0, []), (4, ["--overwrite=true"])):
-        caplog.clear()
         assert main([*arguments, *more]) == 0
         metrics = json.loads((out / "metrics.json").read_text())
         assert metrics["records"]["read"] == metrics["records"]["predicted"] == 2
         reasons = f"output {results}, hidden 1" if results else "hidden 1"
-        said = f"The input: 2 files, 9 bytes; {results + 1} skipped ({reasons})."
-        assert said in [one.getMessage() for one in caplog.records]
+        said = f"Input: 2 files, 9 bytes: text (utf-8) 2; {results + 1} skipped ({reasons})"
+        assert said in capsys.readouterr().err.splitlines()
 
 
 def test_a_file_that_vanishes_during_the_run(
@@ -254,6 +253,7 @@ def test_a_file_that_vanishes_during_the_run(
     assert run(tmp_path, distilbert, str(source)) == 1
     err = capsys.readouterr().err
     assert err == (
+        "Input: 1 file, 5 bytes: text (utf-8) 1\n"
         f"error: The run failed while reading the input: [Errno 2] No such file or directory: "
         f"'{source}' (FileNotFoundError)\n"
     )
@@ -272,6 +272,7 @@ def test_a_count_that_does_not_add_up_fails_the_run(
     )
     assert run(tmp_path, distilbert, str(source)) == 1
     assert capsys.readouterr().err == (
+        "Input: 1 file, 11 bytes: text (utf-8) 1\n"
         "error: The run lost count: 4 rows read, but 2 predicted + 0 dead-lettered + 1 blank, "
         "1 too few.\n"
     )

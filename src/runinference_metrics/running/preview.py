@@ -119,6 +119,8 @@ def previewed(listed: Listed, settings: Settings) -> Previewed:
         errors.extend(lost)
     else:
         remarks.extend(f"a file may be lost: {error}" for error in lost)
+    if len(found) == sum(file.size_bytes > 0 for file in listed.files):
+        errors.extend(unfit.of_blanks(previews, fields))
     errors.extend(unfit.of_fields(previews, fields))
     return Previewed(listed, previews, tuple(errors), tuple(remarks))
 

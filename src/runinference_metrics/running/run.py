@@ -47,9 +47,9 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         check_device(settings.device)
     else:
         checks.check_workers_gpu(settings, beam_options)
-    preview.announce(previewed, _say)
     make_folder(settings.output)
     checks.remove(old)
+    preview.announce(previewed, _say)
     run_checked(CheckedRun(settings, listed, prices, beam_options, names, hint))
 
 

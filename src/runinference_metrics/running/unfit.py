@@ -17,6 +17,21 @@ def of_files(previews: Sequence[Preview], fields: RowFields) -> list[UserError]:
     return [error for one in previews if (error := _of_file(one, fields))]
 
 
+def of_blanks(previews: Sequence[Preview], fields: RowFields) -> list[UserError]:
+    """That no row holds a text, where all rows of all files were looked at."""
+    rows = [one for one in previews if one.rows]
+    if not rows or any(one.rows > one.blank or not one.whole for one in rows):
+        return []
+    first = next((one for one in rows if one.first), rows[0])
+    number = sum(one.rows for one in rows)
+    got = f"nothing but blanks in {'the 1 row' if number == 1 else f'all {number:,} rows'}"
+    if not first.first:
+        return [UserError("input", "files with texts", f"{got} of {first.path!r}")]
+    takes = "the name of a field or column that holds a text"
+    got = f"{fields.text_field!r} with {got}: there are {listed(first.first)}"
+    return [UserError("text_field", takes, got)]
+
+
 def of_fields(previews: Sequence[Preview], fields: RowFields) -> list[UserError]:
     """Which fields are asked for that no row has, besides those with the texts."""
     seen = [one for one in previews if one.first or one.texts]
