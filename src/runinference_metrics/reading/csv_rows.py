@@ -1,6 +1,7 @@
 """CSV to records: rows below a header, whose quoted cells may hold newlines."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,11 @@ from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FileFormat
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
+
+# What MySQL, PostgreSQL and Hive write for NULL.
+_NULL, _NULL_BYTES = "\\N", b"\\N"
+# What sqlcmd and Markdown draw below a header.
+_UNDERLINE = re.compile(r"\s*:?-+:?\s*|\s*")
 
 
 class _RowTooLong(Exception):
@@ -31,6 +37,7 @@ class _CsvLines:
         self.row: list[bytes] = []
         self.row_bytes = 0
         self.undecodable = False
+        self.has_null = False
         self.number = self._lines.number + 1
 
     def raw(self) -> bytes:
@@ -52,6 +59,8 @@ class _CsvLines:
         self.row_bytes += (self._lines.cut_from_bytes or len(line)) + 1
         if self.row_bytes > limits.MAX_ROW_BYTES:
             raise _RowTooLong
+        if _NULL_BYTES in line:
+            self.has_null = True
         try:
             return line.decode() + "\n"
         except UnicodeDecodeError:
@@ -75,6 +84,8 @@ class _Columns:
         stripped = [cell.strip() for cell in cells]
         # A file may repeat the names that the user gives.
         self.has_header = dialect.header == "yes" or stripped == list(dialect.header)
+        # Files with a header that were put behind one another have it again further below.
+        self.header = cells if self.has_header else []
         # Columns without a name, as spreadsheets write them at the end.
         self._nameless = [
             index for index, cell in enumerate(stripped) if self.has_header and not cell
@@ -111,6 +122,7 @@ def csv_rows(
         next(tracked, None)
     rows = reader(tracked, found.dialect, strict=True)
     columns: _Columns | None = None
+    below_header = False
     # Why no row of the file can be read.
     fault = ""
     unusable = "the header of this file could not be read"
@@ -145,7 +157,14 @@ def csv_rows(
             continue
         if columns and not problem and not fault:
             # All rows but the first, and those with a fault.
+            if cells == columns.header or (below_header and _is_underline(cells)):
+                below_header = False
+                yield None
+                continue
+            below_header = False
             if (row := columns.row(cells)) is not None:
+                if tracked.has_null:
+                    row = {name: None if cell == _NULL else cell for name, cell in row.items()}
                 yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
                 continue
             problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
@@ -153,6 +172,7 @@ def csv_rows(
             columns = _Columns(cells, found, fields)
             fault = columns.fault
             if columns.has_header and not fault:
+                below_header = True
                 continue
             if not fault:
                 row = columns.row(cells) or {}
@@ -162,3 +182,8 @@ def csv_rows(
             fault = fault or unusable
         text = tracked.raw().decode()
         yield Rejected("malformed_csv", problem or fault, "read", source, number, text)
+
+
+def _is_underline(cells: list[str]) -> bool:
+    """Whether a row is a line drawn below the header."""
+    return any("-" in cell for cell in cells) and all(map(_UNDERLINE.fullmatch, cells))

@@ -37,9 +37,10 @@ class Sample:
     whole: bool
 
     def text(self, encoding: str) -> str:
-        """The characters; what cannot be decoded is left out, as is a byte-order mark."""
+        """The characters; what cannot be decoded is left out, as are byte-order marks."""
         decoder = codecs.getincrementaldecoder(encoding)("ignore")
-        return decoder.decode(self.head, self.whole).removeprefix("\ufeff")
+        text = decoder.decode(self.head, self.whole).lstrip("\ufeff")
+        return text.replace("\n\ufeff", "\n") if "\n\ufeff" in text else text
 
 
 class _Sniffer:
@@ -156,7 +157,8 @@ class _Sniffer:
         try:
             json.JSONDecoder().raw_decode(start)
         except (ValueError, RecursionError):
-            return start.partition("\n")[0].strip() == "{"
+            first, _, rest = start.partition("\n")
+            return first.strip() == "{" and bool(rest.strip())
         return True
 
     def dialect(self) -> Dialect:
