@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from runinference_metrics.reading import limits, rejections
+from runinference_metrics.reading.columns import column_names
 from runinference_metrics.reading.compression import CorruptFile
-from runinference_metrics.reading.dialects import column_names, reader
 from runinference_metrics.reading.fields import RowFields
-from runinference_metrics.reading.formats import FileFormat
+from runinference_metrics.reading.formats import Dialect, FileFormat
 from runinference_metrics.reading.lines import Lines
+from runinference_metrics.reading.quotes import joined, reader
 from runinference_metrics.records.record import Record, Rejected
 
 # What MySQL, PostgreSQL and Hive write for NULL.
@@ -27,8 +28,11 @@ class _RowTooLong(Exception):
 class _CsvLines:
     """Decoded lines for csv.reader, remembering what the current row was made of."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, dialect: Dialect) -> None:
         self._lines = lines
+        # A backslash before a letter that needs none is itself.
+        known = re.escape(f'\\"{dialect.delimiter}'.encode())
+        self._itself = re.compile(rb"(\\[%s])|\\(?=.)" % known) if dialect.escape else None
         self._iterator = iter(lines)
         self.begin()
 
@@ -50,6 +54,10 @@ class _CsvLines:
             return replace(outcome, text=self.raw().decode())
         return outcome
 
+    def joins_rows(self, dialect: Dialect, columns: int) -> bool:
+        """Whether the lines of the current row are rows of their own."""
+        return joined([line.decode(errors="replace") for line in self.row], dialect, columns)
+
     def __iter__(self) -> "_CsvLines":
         return self
 
@@ -61,6 +69,8 @@ class _CsvLines:
             raise _RowTooLong
         if _NULL_BYTES in line:
             self.has_null = True
+        if self._itself and b"\\" in line:
+            line = self._itself.sub(lambda found: found[1] or b"\\\\", line)
         try:
             return line.decode() + "\n"
         except UnicodeDecodeError:
@@ -80,12 +90,17 @@ class _Columns:
 
     def __init__(self, cells: list[str], found: FileFormat, fields: RowFields) -> None:
         dialect = found.dialect
+        first_row = cells
+        if dialect.row_names:
+            cells = ["", *cells]
         self.names = column_names(cells, dialect, fields.text_field)
         stripped = [cell.strip() for cell in cells]
         # A file may repeat the names that the user gives.
-        self.has_header = dialect.header == "yes" or stripped == list(dialect.header)
+        said = [] if isinstance(dialect.header, str) else list(dialect.header)
+        # R's header does not name the column of the rows' names.
+        self.has_header = dialect.header == "yes" or stripped in (said, said[1:])
         # Files with a header that were put behind one another have it again further below.
-        self.header = cells if self.has_header else []
+        self.header = first_row if self.has_header else []
         # Columns without a name, as spreadsheets write them at the end.
         self._nameless = [
             index for index, cell in enumerate(stripped) if self.has_header and not cell
@@ -117,7 +132,7 @@ def csv_rows(
 ) -> Iterator[Record | Rejected | None]:
     """The record, rejected row or None (blank) of each row below the header."""
     csv.field_size_limit(limits.MAX_ROW_BYTES)
-    tracked = _CsvLines(lines)
+    tracked = _CsvLines(lines, found.dialect)
     for _ in range(found.dialect.first_line - 1):
         next(tracked, None)
     rows = reader(tracked, found.dialect, strict=True)
@@ -162,12 +177,15 @@ def csv_rows(
                 yield None
                 continue
             below_header = False
-            if (row := columns.row(cells)) is not None:
+            if len(tracked.row) > 1 and tracked.joins_rows(found.dialect, len(columns.names)):
+                problem = f"a quote holds {len(tracked.row):,} lines together which are rows"
+            elif (row := columns.row(cells)) is not None:
                 if tracked.has_null:
                     row = {name: None if cell == _NULL else cell for name, cell in row.items()}
                 yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
                 continue
-            problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
+            else:
+                problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
         elif not problem and not fault:
             columns = _Columns(cells, found, fields)
             fault = columns.fault

@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from runinference_metrics.reading.decoding import keeps_line_ends
 
 AUTO = "auto"
+# What parts the columns of a file that has but one, and parts nothing therefore.
+ONE_COLUMN = "\x1f"
 # What parts columns, as people call it.
-_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "spaces"}
+_DELIMITER_NAMES = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "pipes",
+    " ": "spaces",
+    ONE_COLUMN: "one column",
+}
 
 
 @dataclass(frozen=True)
@@ -41,12 +50,18 @@ class Dialect:
         escape: what stands before a quote inside a quoted cell, where that is not another quote.
         header: whether a header comes first, "yes" or "no"; or the columns' names.
         first_line: the line on which the header stands, or else the first row.
+        quote: what a cell is put into where it holds what has a meaning; "" if quotes mean nothing.
+        blanks: whether blanks stand between a delimiter and a cell.
+        row_names: whether a column without a name in the header comes first, as R writes it.
     """
 
     delimiter: str = ","
     escape: str = ""
     header: str | tuple[str, ...] = "yes"
     first_line: int = 1
+    quote: str = '"'
+    blanks: bool = False
+    row_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,10 @@ class FileFormat:
                 words.append("columns named by --header")
             if self.dialect.escape:
                 words.append("quotes escaped")
+            if self.dialect.quote != '"':
+                words.append("single quotes" if self.dialect.quote else "quotes mean nothing")
+            if self.dialect.row_names:
+                words.append("row names first")
         words.append(self.encoding)
         if self.bare_returns:
             words.append("lines end with CR")

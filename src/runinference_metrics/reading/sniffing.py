@@ -9,8 +9,9 @@ from functools import cached_property
 
 from runinference_metrics.reading import binary, dialects, encodings
 from runinference_metrics.reading.compression import ENDINGS
-from runinference_metrics.reading.dialects import dialect_of, rows_of
+from runinference_metrics.reading.dialects import dialect_of
 from runinference_metrics.reading.formats import AUTO, Dialect, FileFormat, FormatOptions
+from runinference_metrics.reading.quotes import rows_of
 from runinference_metrics.reading.unclear import Unclear
 
 # What is looked at of a file, decompressed: some hundred rows.
