@@ -29,6 +29,7 @@ from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.options import command_line
 from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
+from runinference_metrics.reading import listing
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import BatchStats, Effective
 
@@ -79,7 +80,8 @@ def run_pipeline(handler: ClassifierHandler, source: Path, output: Path) -> None
     built = beam.Pipeline(runner=FnApiRunner())
     facts = {"job": "bench", "runner": "DirectRunner", "version": "", "beam_version": "",
              "python_version": "", "parameters": settings.as_parameters()}  # fmt: skip
-    pipeline.build(built, pipeline.Plan(settings, [str(source)], handler, False, facts, None))
+    patterns = listing.listed([str(source)]).patterns
+    pipeline.build(built, pipeline.Plan(settings, patterns, handler, False, facts, None))
     built.run().wait_until_finish()
 
 

@@ -34,11 +34,13 @@ def elements(pattern: str) -> Iterator[Any]:
         from runinference_metrics.reading.formats import FormatOptions
 
         have["options"] = FormatOptions()
-        found: Any = asked(listing.found, {"pattern": pattern, "patterns": [pattern]})
+        patterns = listing.listed([pattern]).patterns
+        found: Any = [one for each in patterns for one in listing.found(each, patterns)]
         cut: Callable[..., Any] = transform._ranges
     except ImportError:
+        # Before files were looked at for how they are written.
         found = FileSystems.match([pattern])[0].metadata_list
-        cut = files.ranges
+        cut = getattr(files, "ranges")  # noqa: B009
     reader = asked(transform._ReadRange, have)
     for file in found:
         size_bytes = getattr(file, "size_bytes", None) or file.size_in_bytes
