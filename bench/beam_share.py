@@ -24,6 +24,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from material import ROOT, fresh, make_texts, write_json
 from runinference_metrics import pipeline
 from runinference_metrics.classifier.classifier import TEXTS_AT_ONCE_ON_A_GPU, ClassifierSpec
+from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.inference.handler import ClassifierHandler
@@ -112,6 +113,7 @@ class NoNetwork:
     """A model that answers zeros at once."""
 
     num_bytes = 0
+    grouping = Grouping.PACKED
 
     def padding(self, tokens: Tokens) -> int:
         """None."""
