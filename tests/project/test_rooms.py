@@ -62,7 +62,7 @@ def test_each_room_imports_only_rooms_above_it() -> None:
          "recovery imports torch, which only classifier, bundling may"),
         ("records/record.py", "from apache_beam.metrics import Metrics",
          "records imports apache_beam, which only options, reading"),
-        ("reading/files.py", "from runinference_metrics.reading.lines import Lines",
+        ("reading/limits.py", "from runinference_metrics.reading.lines import Lines",
          "a circle: reading."),
         ("records/names.py", "from runinference_metrics.records import record",
          "a circle: records."),
@@ -115,7 +115,7 @@ def test_every_file_that_the_contributors_page_names_is_there() -> None:
 def test_where_a_reader_would_look() -> None:
     """Where CSV is parsed, the token budget chosen, a chart drawn: files that their names tell."""
     for name, what in (
-        ("reading/csv_rows.py", "csv.reader("),
+        ("reading/dialects.py", "csv.reader("),
         ("classifier/token_budgets.py", "AUTO_BATCH_TOKENS = {"),
         ("report/charts.py", "<svg"),
     ):

@@ -52,11 +52,16 @@ def advice(document: dict[str, Any]) -> list[Advice]:
 
 def _nothing(document: dict[str, Any]) -> Iterator[Advice]:
     records, files = document["records"], document["files"]
-    if files and records["read"] == records["blank"]:
+    if files and not records["read"]:
         yield Advice(
             "Look at the input, and at its files' names.",
             f"Nothing was predicted: of {_files(files['found'])}, {count(files['empty'])} hold no "
-            f"row but blank ones, and {count(files['skipped'])} were skipped as no data.",
+            f"row, and {count(files['skipped'])} were skipped as no data.",
+        )
+    elif files and records["read"] == records["blank"]:
+        yield Advice(
+            "See with `check` which field holds the text, and name it with text_field.",
+            f"Nothing was predicted: all {count(records['read'])} rows are blank.",
         )
 
 
