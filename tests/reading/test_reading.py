@@ -238,6 +238,19 @@ def test_ranges_give_the_same_rows_as_the_whole_file(
     assert len(whole) == count
 
 
+@pytest.mark.parametrize("now", [b"shorter\n", b"not the same lines, and more of them\n" * 9])
+def test_a_file_that_was_written_anew_since_it_was_cut_is_no_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: bytes
+) -> None:
+    monkeypatch.setattr(files, "CHUNK_BYTES", 20)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"one line\nor two\n" * 9)
+    *_, last = ranges(str(path), 144, AS_FOUND, "text", 40)
+    path.write_bytes(now)
+    with pytest.raises(OSError, match=r"a\.txt was changed while it was being read; run again"):
+        list(rows(last, FIELDS))
+
+
 def test_a_big_file_is_cut_and_the_line_numbers_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -254,7 +254,8 @@ def test_without_a_header_a_bad_first_row_is_one_bad_row(
     path.write_bytes(first + b"2,fine\n3,bad\n")
     fields = RowFields("2" if header == "no" else "text", "", ())
     rejected, *others = rows(FileRange(str(path)), fields, FormatOptions(header=header))
-    assert isinstance(rejected, Rejected) and rejected.reason == reason
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == reason
     assert "as in the header" not in rejected.detail
     assert texts_of(others) == ["fine", "bad"]
 
