@@ -254,6 +254,29 @@ def test_a_stray_quote_far_into_a_table_with_tabs_joins_no_rows(tmp_path: Path) 
     assert {one.text for one in found if isinstance(one, Record)} == {"good film", "good"}
 
 
+@pytest.mark.parametrize(
+    ("header", "first", "reason"),
+    [
+        ("no", b"1,g\xf6\xf6d\n", "invalid_utf8"),
+        ("no", b'1,"a"b\n', "malformed_csv"),
+        (("id", "text"), b"1,g\xf6\xf6d\n", "invalid_utf8"),
+        (("id", "text"), b'1,"a"b\n', "malformed_csv"),
+        (("id", "text"), b"1,two,three\n", "malformed_csv"),
+    ],
+)
+def test_without_a_header_a_bad_first_row_is_one_bad_row(
+    tmp_path: Path, header: str | tuple[str, ...], first: bytes, reason: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(first + b"2,fine\n3,bad\n")
+    fields = RowFields("2" if header == "no" else "text", "", ())
+    rejected, *others = rows(FileRange(str(path)), fields, FormatOptions(header=header))
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == reason
+    assert "as in the header" not in rejected.detail
+    assert texts_of(others) == ["fine", "bad"]
+
+
 def test_columns_without_names_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"1,good\n2,bad\n")
     part, said = FileRange(str(tmp_path / "a.csv")), FormatOptions(header="no")

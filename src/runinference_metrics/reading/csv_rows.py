@@ -86,6 +86,9 @@ class _Columns:
         stripped = [cell.strip() for cell in cells]
         # A file may repeat the names that the user gives.
         self.has_header = dialect.header == "yes" or stripped == list(dialect.header)
+        self.told_by = "the first row" if dialect.header == "no" else "the header"
+        if isinstance(dialect.header, tuple):
+            self.told_by = "--header"
         # Columns without a name, as spreadsheets write them at the end.
         self._nameless = [
             index for index, cell in enumerate(stripped) if self.has_header and not cell
@@ -124,7 +127,9 @@ def csv_rows(
     columns: _Columns | None = None
     # Why no row of the file can be read.
     fault = ""
-    unusable = "the header of this file could not be read"
+    unusable = ""
+    if found.dialect.header == "yes":
+        unusable = "the header of this file could not be read"
     while True:
         tracked.begin()
         number = tracked.number
@@ -159,21 +164,18 @@ def csv_rows(
                 f"a quote opens here and closes {len(tracked.row) - 1:,} lines on; each of the "
                 f"lines has {len(cells)} cells by itself"
             )
-        if columns and not problem and not fault:
-            # All rows but the first, and those with a fault.
-            if (row := columns.row(cells)) is not None:
-                yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
-                continue
-            problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
-        elif not problem and not fault:
+        if columns is None and not problem and not fault:
             columns = _Columns(cells, found, fields)
             fault = columns.fault
             if columns.has_header and not fault:
                 continue
-            if not fault:
-                row = columns.row(cells) or {}
+        if columns and not problem and not fault:
+            # All rows but those with a fault.
+            if (row := columns.row(cells)) is not None:
                 yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
                 continue
+            expected = f"{len(columns.names)} cells, as in {columns.told_by}"
+            problem = f"expected {expected}, got {len(cells)}"
         if columns is None:
             fault = fault or unusable
         text = tracked.raw().decode()

@@ -7,6 +7,9 @@ from runinference_metrics.reading import limits
 from runinference_metrics.reading.csv_reader import reader
 from runinference_metrics.reading.formats import DOUBLED, ESCAPED, LETTERS, Dialect
 
+# Of these nearly all files with quoted cells show that quotes frame them.
+_FIRST_LINES = 16
+
 
 def quotes_of(sample: str, delimiter: str, whole: bool) -> str:
     """`DOUBLED`, `ESCAPED` or `LETTERS`.
@@ -33,24 +36,31 @@ def _are_letters(sample: str, delimiter: str, whole: bool) -> bool:
     Such are the tables of GLUE, and what scripts join without a library: a cell that begins with a
     quote would swallow rows up to the next one that does.
     """
+    if '""' in sample:
+        # Nobody doubles a letter.
+        return False
+    delimiters = sample.partition("\n")[0].count(delimiter)
+    # Most files end here, with a cell among the first ones that holds what parts others.
+    if not delimiters or _differ(sample.split("\n", _FIRST_LINES)[:-1], delimiter, delimiters):
+        return False
     lines = sample.split("\n") if whole else sample.split("\n")[:-1]
-    rows = [line.rstrip("\r").split(delimiter) for line in lines if line.strip()]
-    if not rows or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
+    if _differ(lines, delimiter, delimiters):
         return False
     framed = stray = 0
     # A last cell may be cut.
-    for cell in (cell for row in rows[:-1] for cell in row if '"' in cell):
-        inside = cell[1:-1]
-        if len(cell) < 2 or cell[0] != '"' or cell[-1] != '"' or '"' in inside.replace('""', ""):
-            stray += 1
-        elif '""' in inside:
-            # Nobody doubles a letter.
-            return False
-        else:
-            framed += 1
+    for line in lines[: len(lines) - (2 if whole and not lines[-1] else 1)]:
+        if '"' in line:
+            for cell in line.rstrip("\r").split(delimiter):
+                is_framed = len(cell) > 1 and cell[0] == cell[-1] == '"' and cell.count('"') == 2
+                framed += is_framed
+                stray += '"' in cell and not is_framed
     # Programs that part columns with tabs quote all that has a quote in it, or nothing at all.
     # Elsewhere one stray quote is a slip.
     return stray > (0 if delimiter == "\t" else max(1, framed))
+
+
+def _differ(lines: list[str], delimiter: str, delimiters: int) -> bool:
+    return any(line.count(delimiter) != delimiters and line.strip() for line in lines)
 
 
 def _faults(sample: str, dialect: Dialect, whole: bool) -> int:
