@@ -3,12 +3,14 @@
 import gzip
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from transformers import AutoTokenizer
 
+from buckets_for_tests import emulated
 from conftest import DEMO_MODEL, ROOT
 from runinference_metrics.__main__ import main
 
@@ -306,6 +308,43 @@ def test_a_model_of_the_hub_is_not_fetched(
     assert "Tokens: not known" in capsys.readouterr().out
 
 
+def test_a_tokenizer_that_cannot_be_loaded_is_a_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, {"a.txt": "good\n"})
+    model = shutil.copytree(DEMO_MODEL, tmp_path / "model")
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    tokenizer["normalizer"] = {"type": "of another library"}
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert main(["check", f"--input={tmp_path}/a.txt", f"--model={model}"]) == 2
+    assert "error: --model takes a model with a tokenizer.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [
+        ["--runner=PrismRunner"],
+        ["--runner=DataflowRunner", "--project=a-project", "--region=us-central1", "--dry_run=true",
+         "--temp_location=gs://bucket/temp", "--sdk_container_image=x"],
+    ],
+)  # fmt: skip
+def test_a_run_elsewhere_is_checked_without_an_output_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    runner: list[str],
+) -> None:  # fmt: skip
+    # What an output would be if nothing counted as the working folder.
+    put(tmp_path, {"metrics.json": "{}"})
+    monkeypatch.chdir(tmp_path)
+    with emulated("bucket", {"a.txt": b"good\n"}):
+        code, out, err = check(capsys, "--input=gs://bucket/a.txt", *runner)
+    assert "gs://bucket/a.txt\n" in out
+    # The model alone is on this machine.
+    faults = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert [line[:40] for line in faults] == ["error: --model takes an address in a buc"] * bool(
+        code
+    )
+
+
 def test_help_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["check", "--help"])
@@ -313,3 +352,16 @@ def test_help_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "runinference_metrics check" in out
     assert "--text_field" in out
+
+
+def test_files_in_a_bucket_are_looked_at_together(capsys: pytest.CaptureFixture[str]) -> None:
+    objects = {f"in/{number:02}.txt": b"good\n" * number for number in range(1, 16)}
+    objects["in/z.csv"] = b"id;text\n1;good\n"
+    with emulated("bucket", objects):
+        code, out, err = check(capsys, "--input=gs://bucket/in/")
+        assert (code, err) == (0, "")
+        assert "Input: 16 files, 615 bytes: text (utf-8) 15, csv (semicolons, utf-8) 1\n" in out
+        assert f"Rows: {sum(range(1, 16)) + 1}\n" in out
+        code, out, err = check(capsys, "--input=gs://bucket/in/", "--id_field=ID")
+        assert code == 2
+        assert "there are 'id', 'text'; did you mean 'id'?" in err

@@ -15,6 +15,7 @@ from runinference_metrics import pipeline
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.metrics.beam_metrics import BeamMetrics
 from runinference_metrics.options import command_line
+from runinference_metrics.reading import listing
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.rows import rows
@@ -62,9 +63,8 @@ def run(
     settings, _ = command_line.parse([f"--input={patterns}", f"--output={output}", *arguments])
     built = beam.Pipeline(runner=FnApiRunner())
     facts = {**FACTS, "parameters": settings.as_parameters()}
-    pipeline.build(
-        built, pipeline.Plan(settings, list(settings.input), handler, spread, facts, None)
-    )
+    found = listing.listed(settings.input, settings.output).patterns
+    pipeline.build(built, pipeline.Plan(settings, found, handler, spread, facts, None))
     result = built.run()
     result.wait_until_finish()
     found = read(output)

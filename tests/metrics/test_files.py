@@ -220,6 +220,14 @@ def summary(*events: Any) -> Summary:
     return found
 
 
+@pytest.mark.parametrize("events", [[], [FileFound(9, "hidden")]])
+def test_a_run_whose_files_are_gone_fails(events: list[FileFound]) -> None:
+    gone = summary(*events)
+    accounts.reconcile(gone)
+    with pytest.raises(RunFailed, match="were there at the start, and none of them when"):
+        accounts.check(gone, Limits(1, 9))
+
+
 def test_a_run_that_predicted_nothing_of_its_rows_fails_whatever_is_allowed() -> None:
     all_bad = summary(
         FileFound(1), PartRead("a", 3, 1, 2, "csv", "", "d", "bad_row"),

@@ -102,7 +102,7 @@ def test_rows_that_a_late_quote_holds_together_are_no_text(tmp_path: Path) -> No
     found = read(tmp_path / "a.tsv", content)
     (lost,) = [one for one in found if isinstance(one, Rejected)]
     assert (lost.reason, lost.position) == ("malformed_csv", 10_002)
-    assert "a quote holds 3 lines together" in lost.detail
+    assert "a quote opens here and closes 2 lines on" in lost.detail
     assert lost.text == '2\t"open\n3\tbad\n4\tclosed"'
     assert found[-1].text == "last"
 

@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.reading import hints, listing, patterns
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
-from runinference_metrics.reading.listing import CannotList, Listed, found, listed
+from runinference_metrics.reading.listing import CannotList, Found, Listed, found, listed
 from runinference_metrics.reading.patterns import Pattern, alternatives
 from runinference_metrics.reading.transform import ReadBatches
 
@@ -127,7 +127,7 @@ def test_a_file_that_one_pattern_names_is_skipped_by_none(places: dict[str, str]
         assert f"{base}in/_SUCCESS" in {file.path for file in taken.files}
         assert taken.skipped["hidden"] == 4
         all_found = [file for one in taken.patterns for file in found(one, taken.patterns)]
-        # What is the same for Beam's Distinct is the same file.
+        # All patterns say the same of a file.
         assert len(set(all_found)) == len({file.path for file in all_found}) < len(all_found)
 
 
@@ -144,6 +144,26 @@ def test_the_transform_reads_each_file_once_and_tells_of_the_skipped(
         reasons = read.events[1] | beam.Map(lambda event: event.skipped)
         assert_that(sources, equal_to([f"{base}in/sub/c.txt", f"{base}in/sub/deep/d.txt"]), "rows")
         assert_that(reasons, equal_to(["", "", "checksum", "hidden", "folder"]), "reasons")
+
+
+def test_a_file_that_grows_while_it_is_listed_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, ["a.txt"])
+    taken = listed([str(tmp_path), f"{tmp_path}/a.txt"])
+
+    def growing(pattern: Pattern, patterns: Sequence[Pattern]) -> Iterator[Found]:
+        yield from (one._replace(size_bytes=10 + pattern.exact) for one in found(pattern, patterns))
+
+    monkeypatch.setattr(listing, "found", growing)
+    with beam.Pipeline() as pipeline:
+        read = pipeline | ReadBatches(
+            taken.patterns, RowFields("text", "", ()), FormatOptions(), 8, False
+        )
+        sources = read.batches | beam.FlatMap(lambda batch: batch.sources)
+        sizes = read.events[1] | beam.Map(lambda event: event.size_bytes)
+        assert_that(sources, equal_to([f"{tmp_path}/a.txt"]), "rows")
+        assert_that(sizes, equal_to([11]), "sizes")
 
 
 @pytest.mark.parametrize("kind", ["disk", "bucket"])

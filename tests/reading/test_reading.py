@@ -188,6 +188,17 @@ def test_members_one_after_another_are_one_file(tmp_path: Path, codec: str) -> N
     assert texts(found) == [(1, "one"), (2, "two")]
 
 
+@pytest.mark.parametrize("zeros", [4, 1 << 14, 50_000])
+@pytest.mark.parametrize("codec", [".gz", ".xz"])
+def test_zeros_behind_a_member_are_padding(tmp_path: Path, codec: str, zeros: int) -> None:
+    compress, padding = COMPRESS[codec], bytes(zeros)
+    # Random enough to end near the end of what is taken at once.
+    lines = b"".join(b"%d\n" % (i * 7919**3 % 10**9) for i in range(3000))
+    found = read(tmp_path / f"a.txt{codec}", compress(lines) + padding + compress(b"z\n") + padding)
+    assert reasons(found) == []
+    assert b"".join(b"%b\n" % text.encode() for _, text in texts(found)) == lines + b"z\n"
+
+
 @pytest.mark.parametrize("codec", [".gz", ".bz2", ".zst", ".xz"])
 def test_compressed_data_that_ends_early_is_said_so(tmp_path: Path, codec: str) -> None:
     whole = COMPRESS[codec](b"".join(b"line %d\n" % (i * 7919 % 10**6) for i in range(200_000)))
@@ -227,6 +238,19 @@ def test_ranges_give_the_same_rows_as_the_whole_file(
     assert apart == whole
     count = content.count(b"\n") + (0 if content.endswith(b"\n") or not content else 1)
     assert len(whole) == count
+
+
+@pytest.mark.parametrize("now", [b"shorter\n", b"not the same lines, and more of them\n" * 9])
+def test_a_file_that_was_written_anew_since_it_was_cut_is_no_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: bytes
+) -> None:
+    monkeypatch.setattr(files, "CHUNK_BYTES", 20)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"one line\nor two\n" * 9)
+    *_, last = ranges(str(path), 144, AS_FOUND, "text", 40)
+    path.write_bytes(now)
+    with pytest.raises(OSError, match=r"a\.txt was changed while it was being read; run again"):
+        list(rows(last, FIELDS))
 
 
 def test_a_big_file_is_cut_and_the_line_numbers_hold(

@@ -88,7 +88,9 @@ def _check_image(options: PipelineOptions) -> None:
 def _paths(settings: Settings, options: PipelineOptions) -> Iterator[tuple[str, str]]:
     """What the workers read and write themselves; prices are read here, at the launch."""
     yield from (("input", pattern) for pattern in settings.input)
-    yield "output", settings.output
+    if settings.output:
+        # A check needs none.
+        yield "output", settings.output
     if settings.model != os.environ.get(MODEL_VARIABLE) and not workers.runs_this_image(options):
         yield "model", settings.model
 

@@ -101,7 +101,17 @@ def check_failure_rate(summary: Summary, max_failure_rate: float) -> None:
 
 
 def check_predicted(summary: Summary) -> None:
-    """Raises RunFailed when nothing was predicted although there were rows; no limit allows it."""
+    """Raises RunFailed when nothing was predicted of rows, or files, that there were.
+
+    No limit allows it.
+    """
+    files = summary.files
+    if files.found == files.skipped.total() and not summary.read:
+        # A run starts with one at least.
+        raise RunFailed(
+            "Nothing was predicted: the files of --input were there at the start, and none of "
+            "them when they were to be read. See what moves or deletes them, then run again."
+        )
     if summary.predicted or not summary.read:
         return
     rows = summary.read - summary.blank

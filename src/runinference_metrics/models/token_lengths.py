@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from runinference_metrics.errors import UserError, first_line
 from runinference_metrics.models.folder import ModelFolder
 
 
@@ -12,11 +13,20 @@ def token_lengths(model: ModelFolder, texts: Sequence[str | tuple[str, str]]) ->
     Args:
         model: the model's folder.
         texts: what is to be classified.
+
+    Raises:
+        UserError: the library cannot load the tokenizer.
     """
     # Loads a library of Rust, which the other checks of a model do without.
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(Path(model.path) / "tokenizer.json"))
+    file = str(Path(model.path) / "tokenizer.json")
+    try:
+        tokenizer = Tokenizer.from_file(file)
+    except Exception as error:
+        takes = "a model with a tokenizer.json that can be loaded"
+        got = f"{file!r}: {first_line(error)}: copy it again from where the model is from"
+        raise UserError("model", takes, got) from error
     # The file may have the cuts and the padding with which it was last used.
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -32,7 +32,7 @@ LIMITS: tuple[Parameter, ...] = (
         "The job fails, when all is written, if more files than this could not be read to their "
         "end, or gave no row that could be read.",
         "0",
-        "a whole number from 0",
+        f"a whole number from 0 to {MOST_FILES}",
         values.whole_number(MOST_FILES, 0),
         "NUMBER",
         form.LIMITS,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from runinference_metrics.reading.csv_reader import Rows, rows_of
 from runinference_metrics.reading.formats import ONE_COLUMN, Dialect
-from runinference_metrics.reading.quotes import Rows, rows_of
 from runinference_metrics.reading.unclear import Unclear
 
 _TAKES_HEADER = "yes, no, or the names of all columns"

@@ -42,8 +42,7 @@ class _Gzip:
 
     @property
     def unused_data(self) -> bytes:
-        # gzip files may be padded with zeros, which are no further member.
-        return self._decoder.unused_data.lstrip(b"\0")
+        return self._decoder.unused_data
 
 
 class _Bzip2:
@@ -105,11 +104,12 @@ class _Xz:
 
     @property
     def unused_data(self) -> bytes:
-        # xz files may be padded with zeros, which are no further stream.
-        return self._decoder.unused_data.lstrip(b"\0")
+        return self._decoder.unused_data
 
 
 CODECS: dict[str, Any] = {"gzip": _Gzip, "bzip2": _Bzip2, "zstd": _Zstd, "xz": _Xz}
+# With what a file may be filled up behind its last member, as tapes and block devices do.
+_PADDING = {"gzip": b"\0", "xz": b"\0"}
 ENDINGS = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd", ".xz": "xz"}
 # A level from 1 to 9 stands between this and a block, or the end of the stream.
 _BZIP2, _BZIP2_PARTS = b"BZh", (b"1AY&SY", b"\x17rE8P\x90")
@@ -122,15 +122,19 @@ _BEGINNINGS = {
     "zstd": (b"\x28\xb5\x2f\xfd", *(b"%c\x2a\x4d\x18" % first for first in range(0x50, 0x60))),
     "xz": (b"\xfd7zXZ\x00",),
 }
-# What is needed to tell them.
-BEGINNING_BYTES = max(len(one) for known in _BEGINNINGS.values() for one in known)
+_ANY_BEGINNING = tuple(one for known in _BEGINNINGS.values() for one in known)
 
 
-def codec_of(beginning: bytes) -> str | None:
-    """The compression that the first `BEGINNING_BYTES` of a file show, or None."""
-    return next(
-        (codec for codec, known in _BEGINNINGS.items() if beginning.startswith(known)), None
-    )
+def codec_of(head: bytes) -> str | None:
+    """The compression that the first bytes of a file show, or None."""
+    if not head.startswith(_ANY_BEGINNING):
+        return None
+    return next(codec for codec, known in _BEGINNINGS.items() if head.startswith(known))
+
+
+def named_codec(path: str) -> str | None:
+    """The compression that a file's name tells, or None."""
+    return ENDINGS.get(path[path.rfind(".") :].lower())
 
 
 def decompressed(chunks: Iterable[bytes], codec: str) -> Iterator[bytes]:
@@ -139,9 +143,13 @@ def decompressed(chunks: Iterable[bytes], codec: str) -> Iterator[bytes]:
     Raises:
         CorruptFile: a member is damaged, or the last one ends early.
     """
+    padding = _PADDING.get(codec, b"")
     decoder: Any = None
-    for data in _bites(chunks):
+    behind_member = False
+    for bite in _bites(chunks):
+        data = bite.lstrip(padding) if behind_member else bite
         while data:
+            behind_member = False
             decoder = decoder or CODECS[codec]()
             try:
                 yield from decoder.decompress(data)
@@ -149,7 +157,8 @@ def decompressed(chunks: Iterable[bytes], codec: str) -> Iterator[bytes]:
                 raise CorruptFile(f"the {codec} data is damaged ({error})") from error
             data = b""
             if decoder.eof:
-                data, decoder = decoder.unused_data, None
+                data, decoder = decoder.unused_data.lstrip(padding), None
+                behind_member = True
     if decoder is not None:
         raise CorruptFile(f"the {codec} data ends early")
 

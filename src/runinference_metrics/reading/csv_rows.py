@@ -9,16 +9,16 @@ from typing import Any
 from runinference_metrics.reading import limits, rejections
 from runinference_metrics.reading.columns import column_names
 from runinference_metrics.reading.compression import CorruptFile
+from runinference_metrics.reading.csv_reader import reader
 from runinference_metrics.reading.fields import RowFields
-from runinference_metrics.reading.formats import Dialect, FileFormat
+from runinference_metrics.reading.formats import ESCAPED, Dialect, FileFormat
 from runinference_metrics.reading.lines import Lines
-from runinference_metrics.reading.quotes import joined, reader
 from runinference_metrics.records.record import Record, Rejected
 
 # What MySQL, PostgreSQL and Hive write for NULL.
 _NULL, _NULL_BYTES = "\\N", b"\\N"
 # What sqlcmd and Markdown draw below a header.
-_UNDERLINE = re.compile(r"\s*:?-+:?\s*|\s*")
+_UNDERLINE = re.compile(r"\s*:?-{2,}:?\s*|\s*")
 
 
 class _RowTooLong(Exception):
@@ -32,7 +32,8 @@ class _CsvLines:
         self._lines = lines
         # A backslash before a letter that needs none is itself.
         known = re.escape(f'\\"{dialect.delimiter}'.encode())
-        self._itself = re.compile(rb"(\\[%s])|\\(?=.)" % known) if dialect.escape else None
+        is_escape = dialect.quotes == ESCAPED
+        self._itself = re.compile(rb"(\\[%s])|\\(?=.)" % known) if is_escape else None
         self._iterator = iter(lines)
         self.begin()
 
@@ -48,15 +49,21 @@ class _CsvLines:
         """The current row as it stands in the file."""
         return b"\n".join(self.row).removesuffix(b"\r")
 
+    def are_rows(self, dialect: Dialect, columns: int) -> bool:
+        """Whether each line of the current row is one by itself.
+
+        That is so where tabs part columns and quotes are letters, which the beginning of the file
+        did not show. Between other delimiters it may be chance.
+        """
+        return dialect.delimiter == "\t" and all(
+            line.count(b"\t") == columns - 1 > 0 for line in self.row
+        )
+
     def shown(self, outcome: Record | Rejected | None) -> Record | Rejected | None:
         """The outcome of the current row; where that was rejected, with the row as it stands."""
         if isinstance(outcome, Rejected):
             return replace(outcome, text=self.raw().decode())
         return outcome
-
-    def joins_rows(self, dialect: Dialect, columns: int) -> bool:
-        """Whether the lines of the current row are rows of their own."""
-        return joined([line.decode(errors="replace") for line in self.row], dialect, columns)
 
     def __iter__(self) -> "_CsvLines":
         return self
@@ -101,6 +108,9 @@ class _Columns:
         self.has_header = dialect.header == "yes" or stripped in (said, said[1:])
         # Files with a header that were put behind one another have it again further below.
         self.header = first_row if self.has_header else []
+        self.told_by = "the first row" if dialect.header == "no" else "the header"
+        if isinstance(dialect.header, tuple):
+            self.told_by = "--header"
         # Columns without a name, as spreadsheets write them at the end.
         self._nameless = [
             index for index, cell in enumerate(stripped) if self.has_header and not cell
@@ -140,7 +150,9 @@ def csv_rows(
     below_header = False
     # Why no row of the file can be read.
     fault = ""
-    unusable = "the header of this file could not be read"
+    unusable = ""
+    if found.dialect.header == "yes":
+        unusable = "the header of this file could not be read"
     while True:
         tracked.begin()
         number = tracked.number
@@ -170,32 +182,31 @@ def csv_rows(
         if not cells:
             yield None
             continue
-        if columns and not problem and not fault:
-            # All rows but the first, and those with a fault.
-            if cells == columns.header or (below_header and _is_underline(cells)):
-                below_header = False
-                yield None
-                continue
-            below_header = False
-            if len(tracked.row) > 1 and tracked.joins_rows(found.dialect, len(columns.names)):
-                problem = f"a quote holds {len(tracked.row):,} lines together which are rows"
-            elif (row := columns.row(cells)) is not None:
-                if tracked.has_null:
-                    row = {name: None if cell == _NULL else cell for name, cell in row.items()}
-                yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
-                continue
-            else:
-                problem = f"expected {len(columns.names)} cells, as in the header, got {len(cells)}"
-        elif not problem and not fault:
+        if not problem and len(tracked.row) > 1 and tracked.are_rows(found.dialect, len(cells)):
+            problem = (
+                f"a quote opens here and closes {len(tracked.row) - 1:,} lines on; each of the "
+                f"lines has {len(cells)} cells by itself"
+            )
+        if columns is None and not problem and not fault:
             columns = _Columns(cells, found, fields)
             fault = columns.fault
             if columns.has_header and not fault:
                 below_header = True
                 continue
-            if not fault:
-                row = columns.row(cells) or {}
+        if columns and not problem and not fault:
+            # All rows but those with a fault.
+            if cells == columns.header or (below_header and _is_underline(cells)):
+                below_header = False
+                yield None
+                continue
+            below_header = False
+            if (row := columns.row(cells)) is not None:
+                if tracked.has_null:
+                    row = {name: None if cell == _NULL else cell for name, cell in row.items()}
                 yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
                 continue
+            expected = f"{len(columns.names)} cells, as in {columns.told_by}"
+            problem = f"expected {expected}, got {len(cells)}"
         if columns is None:
             fault = fault or unusable
         text = tracked.raw().decode()

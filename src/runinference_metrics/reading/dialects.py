@@ -1,12 +1,13 @@
-"""How a CSV file is written: what parts its columns, where its header is, how quotes stand."""
+"""How a CSV file is written: what parts its columns, where its header is."""
 
 import io
 import re
 from dataclasses import replace
 
 from runinference_metrics.reading.columns import with_columns
+from runinference_metrics.reading.csv_reader import Rows, reader, rows_of
 from runinference_metrics.reading.formats import AUTO, Dialect, FormatOptions
-from runinference_metrics.reading.quotes import Rows, reader, rows_of, with_quotes
+from runinference_metrics.reading.quotes import has_blanks, quotes_of
 from runinference_metrics.reading.unclear import Unclear
 
 CANDIDATES = (",", ";", "\t", "|")
@@ -47,7 +48,9 @@ def dialect_of(
     if header == "yes" and (above := _lines_above(sample, found, whole, text_field)):
         sample = sample.split("\n", above)[above]
         found = replace(found, first_line=line + above)
-    found = with_quotes(sample, found, whole)
+    found = replace(found, quotes=quotes_of(sample, delimiter, whole))
+    if has_blanks(sample, found, whole):
+        found = replace(found, blanks=True)
     return with_columns(sample, found, whole, text_field) if header == "yes" else found
 
 
@@ -58,11 +61,9 @@ def _delimiter(
     there = [one for one in CANDIDATES if one in first]
     if not there and _NAMES_OF_R.fullmatch(first):
         return " "
-    if not there and header == "yes" and text_field in first:
-        return usual
     # Most files: one candidate in a header with the text's column.
-    if header == "yes" and len(there) == 1 and text_field in first:
-        return there[0]
+    if header == "yes" and len(there) < 2 and text_field in first:
+        return there[0] if there else usual
     beginning = "\n".join(sample.split("\n", _MOST_LINES_ABOVE)[:_MOST_LINES_ABOVE])
     there = [one for one in CANDIDATES if one in beginning]
     if len(there) < 2:

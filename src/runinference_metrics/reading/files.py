@@ -49,19 +49,26 @@ def open_raw(path: str) -> BinaryIO:
 
 
 def chunks_of(stream: BinaryIO, part: FileRange) -> Iterator[bytes]:
-    """The bytes of a range of an opened file; OSError if the file is shorter than it was."""
+    """The bytes of a range of an opened file; OSError if the file is no longer what was cut."""
     if part.start:
-        stream.seek(part.start)
+        # A range begins behind a line end: where none is, somebody wrote the file anew since.
+        stream.seek(part.start - 1)
+        if stream.read(1) != b"\n":
+            raise OSError(_changed(part.path))
     left = None if part.stop is None else part.stop - part.start
     while left is None or left > 0:
         chunk = stream.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
         if not chunk:
             if left:
-                raise OSError(f"{part.path} became shorter while it was being read")
+                raise OSError(_changed(part.path))
             return
         if left is not None:
             left -= len(chunk)
         yield chunk
+
+
+def _changed(path: str) -> str:
+    return f"{path} was changed while it was being read; run again when nobody writes to it"
 
 
 def cut(

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from runinference_metrics.reading.decoding import keeps_line_ends
 
 AUTO = "auto"
+# Quotes frame cells, and inside of them each is written twice, or behind a backslash; or they are
+# letters as any other.
+DOUBLED, ESCAPED, LETTERS = "quotes doubled", "quotes escaped", "quotes as letters"
+# Apostrophes frame them.
+SINGLE = "single quotes"
 # What parts the columns of a file that has but one, and parts nothing therefore.
 ONE_COLUMN = "\x1f"
 # What parts columns, as people call it.
@@ -47,19 +52,17 @@ class Dialect:
 
     Args:
         delimiter: what parts its columns.
-        escape: what stands before a quote inside a quoted cell, where that is not another quote.
+        quotes: how quotes stand in it: `DOUBLED`, `ESCAPED`, `LETTERS` or `SINGLE`.
         header: whether a header comes first, "yes" or "no"; or the columns' names.
         first_line: the line on which the header stands, or else the first row.
-        quote: what a cell is put into where it holds what has a meaning; "" if quotes mean nothing.
-        blanks: whether blanks stand between a delimiter and a cell.
+        blanks: whether a blank behind a delimiter is no part of a cell.
         row_names: whether a column without a name in the header comes first, as R writes it.
     """
 
     delimiter: str = ","
-    escape: str = ""
+    quotes: str = DOUBLED
     header: str | tuple[str, ...] = "yes"
     first_line: int = 1
-    quote: str = '"'
     blanks: bool = False
     row_names: bool = False
 
@@ -102,10 +105,8 @@ class FileFormat:
                 words.append("no header")
             elif isinstance(self.dialect.header, tuple):
                 words.append("columns named by --header")
-            if self.dialect.escape:
-                words.append("quotes escaped")
-            if self.dialect.quote != '"':
-                words.append("single quotes" if self.dialect.quote else "quotes mean nothing")
+            if self.dialect.quotes != DOUBLED:
+                words.append(self.dialect.quotes)
             if self.dialect.row_names:
                 words.append("row names first")
         words.append(self.encoding)

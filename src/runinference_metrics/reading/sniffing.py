@@ -2,16 +2,15 @@
 
 import codecs
 import json
-import os.path
 import re
 from dataclasses import dataclass
 from functools import cached_property
 
 from runinference_metrics.reading import binary, dialects, encodings
-from runinference_metrics.reading.compression import ENDINGS
+from runinference_metrics.reading.compression import named_codec
+from runinference_metrics.reading.csv_reader import rows_of
 from runinference_metrics.reading.dialects import dialect_of
 from runinference_metrics.reading.formats import AUTO, Dialect, FileFormat, FormatOptions
-from runinference_metrics.reading.quotes import rows_of
 from runinference_metrics.reading.unclear import Unclear
 
 # What is looked at of a file, decompressed: some hundred rows.
@@ -39,8 +38,12 @@ class Sample:
 
     def text(self, encoding: str) -> str:
         """The characters; what cannot be decoded is left out, as are byte-order marks."""
-        decoder = codecs.getincrementaldecoder(encoding)("ignore")
-        text = decoder.decode(self.head, self.whole).lstrip("\ufeff")
+        if encoding == "utf-8":
+            text = self.head.decode(errors="ignore")
+        else:
+            decoder = codecs.getincrementaldecoder(encoding)("ignore")
+            text = decoder.decode(self.head, self.whole)
+        text = text.lstrip("\ufeff")
         return text.replace("\n\ufeff", "\n") if "\n\ufeff" in text else text
 
 
@@ -182,9 +185,10 @@ def _is_json(line: str) -> bool:
 
 def _ending(path: str) -> str:
     """The ending that tells the rows, in lower case, without the compression's."""
-    name = path.lower()
-    name = name.removesuffix(next((one for one in ENDINGS if name.endswith(one)), ""))
-    return os.path.splitext(name)[1]
+    stem, _, ending = path.rpartition(".")
+    if named_codec(path):
+        ending = stem.rpartition(".")[2]
+    return f".{ending.lower()}"
 
 
 def sniffed(

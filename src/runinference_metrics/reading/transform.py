@@ -71,8 +71,10 @@ class ReadBatches(beam.PTransform):
             patterns
             | "Match"
             >> beam.FlatMap(listing.found, self._patterns).with_output_types(listing.Found)
-            # Patterns may overlap; a file is read once.
-            | "Each file once" >> beam.Distinct()
+            # Patterns may overlap, and a file may grow while they are listed: it is read once.
+            | "By path" >> beam.Map(_by_path).with_output_types(tuple[str, listing.Found])
+            | "Each file once" >> beam.CombinePerKey(max)
+            | "Without path" >> beam.Values()
         )
         read = (
             found
@@ -96,6 +98,10 @@ class ReadBatches(beam.PTransform):
 
 def _began(_: Pattern) -> Began:
     return Began(time.time_ns() // 1000)
+
+
+def _by_path(file: listing.Found) -> tuple[str, listing.Found]:
+    return file.path, file
 
 
 def _file_found(file: listing.Found) -> FileFound:

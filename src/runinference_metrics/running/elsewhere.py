@@ -43,7 +43,8 @@ def reachable(settings: Settings, options: PipelineOptions) -> Settings:
     return dataclasses.replace(
         settings,
         input=tuple(_absolute(one) for one in settings.input),
-        output=_absolute(settings.output),
+        # A check needs none.
+        output=settings.output and _absolute(settings.output),
         model=_absolute(settings.model),
     )
 
