@@ -16,9 +16,7 @@ from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
 
 # What MySQL, PostgreSQL and Hive write for NULL.
-_NULL, _NULL_BYTES = "\\N", b"\\N"
-# What sqlcmd and Markdown draw below a header.
-_UNDERLINE = re.compile(r"\s*:?-{2,}:?\s*|\s*")
+_NULL = "\\N"
 
 
 class _RowTooLong(Exception):
@@ -30,10 +28,12 @@ class _CsvLines:
 
     def __init__(self, lines: Lines, dialect: Dialect) -> None:
         self._lines = lines
+        # Whether a cell since the last one may be NULL.
+        self.has_null = False
         # A backslash before a letter that needs none is itself.
-        known = re.escape(f'\\"{dialect.delimiter}'.encode())
+        known = re.escape(f'\\"{dialect.delimiter}')
         is_escape = dialect.quotes == ESCAPED
-        self._itself = re.compile(rb"(\\[%s])|\\(?=.)" % known) if is_escape else None
+        self._itself = re.compile(rf"(\\[{known}])|\\(?=.)") if is_escape else None
         self._iterator = iter(lines)
         self.begin()
 
@@ -42,7 +42,6 @@ class _CsvLines:
         self.row: list[bytes] = []
         self.row_bytes = 0
         self.undecodable = False
-        self.has_null = False
         self.number = self._lines.number + 1
 
     def raw(self) -> bytes:
@@ -65,6 +64,10 @@ class _CsvLines:
             return replace(outcome, text=self.raw().decode())
         return outcome
 
+    def _with_backslashes(self, text: str) -> str:
+        self.has_null = self.has_null or _NULL in text
+        return self._itself.sub(lambda found: found[1] or "\\\\", text) if self._itself else text
+
     def __iter__(self) -> "_CsvLines":
         return self
 
@@ -74,16 +77,13 @@ class _CsvLines:
         self.row_bytes += (self._lines.cut_from_bytes or len(line)) + 1
         if self.row_bytes > limits.MAX_ROW_BYTES:
             raise _RowTooLong
-        if _NULL_BYTES in line:
-            self.has_null = True
-        if self._itself and b"\\" in line:
-            line = self._itself.sub(lambda found: found[1] or b"\\\\", line)
         try:
-            return line.decode() + "\n"
+            text = line.decode() + "\n"
         except UnicodeDecodeError:
             # The row is judged as a whole once it is complete; until then, keep its bytes.
             self.undecodable = True
-            return line.decode(errors="surrogateescape") + "\n"
+            text = line.decode(errors="surrogateescape") + "\n"
+        return self._with_backslashes(text) if "\\" in text else text
 
 
 class _Columns:
@@ -107,7 +107,8 @@ class _Columns:
         # R's header does not name the column of the rows' names.
         self.has_header = dialect.header == "yes" or stripped in (said, said[1:])
         # Files with a header that were put behind one another have it again further below.
-        self.header = first_row if self.has_header else []
+        self.header = first_row if self.has_header else [""]
+        self.first = self.header[0]
         self.told_by = "the first row" if dialect.header == "no" else "the header"
         if isinstance(dialect.header, tuple):
             self.told_by = "--header"
@@ -147,7 +148,6 @@ def csv_rows(
         next(tracked, None)
     rows = reader(tracked, found.dialect, strict=True)
     columns: _Columns | None = None
-    below_header = False
     # Why no row of the file can be read.
     fault = ""
     unusable = ""
@@ -191,17 +191,18 @@ def csv_rows(
             columns = _Columns(cells, found, fields)
             fault = columns.fault
             if columns.has_header and not fault:
-                below_header = True
+                if found.dialect.underlined:
+                    next(tracked, None)
+                    yield None
                 continue
         if columns and not problem and not fault:
             # All rows but those with a fault.
-            if cells == columns.header or (below_header and _is_underline(cells)):
-                below_header = False
+            if cells[0] == columns.first and cells == columns.header:
                 yield None
                 continue
-            below_header = False
             if (row := columns.row(cells)) is not None:
                 if tracked.has_null:
+                    tracked.has_null = False
                     row = {name: None if cell == _NULL else cell for name, cell in row.items()}
                 yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
                 continue
@@ -211,8 +212,3 @@ def csv_rows(
             fault = fault or unusable
         text = tracked.raw().decode()
         yield Rejected("malformed_csv", problem or fault, "read", source, number, text)
-
-
-def _is_underline(cells: list[str]) -> bool:
-    """Whether a row is a line drawn below the header."""
-    return any("-" in cell for cell in cells) and all(map(_UNDERLINE.fullmatch, cells))

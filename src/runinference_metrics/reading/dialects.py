@@ -48,7 +48,8 @@ def dialect_of(
     if header == "yes" and (above := _lines_above(sample, found, whole, text_field)):
         sample = sample.split("\n", above)[above]
         found = replace(found, first_line=line + above)
-    found = replace(found, quotes=quotes_of(sample, delimiter, whole))
+    quotes = quotes_of(sample, delimiter, whole)
+    found = found if quotes == found.quotes else replace(found, quotes=quotes)
     if has_blanks(sample, found, whole):
         found = replace(found, blanks=True)
     return with_columns(sample, found, whole, text_field) if header == "yes" else found
