@@ -18,6 +18,13 @@ from runinference_metrics.records.record import Record, Rejected
 # What MySQL, PostgreSQL and Hive write for NULL.
 _NULL = "\\N"
 
+# What Python's parser says, and what is wrong.
+_FAULTS = {
+    "new-line character": "a carriage return stands in a cell without quotes around it",
+    "expected after": "a cell goes on behind the quote that ends it; quotes inside are doubled",
+    "unexpected end": "a quote opens a cell, and none closes it",
+}
+
 
 class _RowTooLong(Exception):
     """A CSV row has grown beyond the limit; the next line is taken as a row's first again."""
@@ -162,7 +169,7 @@ def csv_rows(
         except StopIteration:
             return
         except csv.Error as error:
-            cells, problem = [""], str(error)
+            cells, problem = [""], _fault(error)
         except _RowTooLong:
             lost = rejections.too_long(b"\n".join(tracked.row), tracked.row_bytes, source, number)
             # A quote that is never closed has swallowed rows: say how many lines.
@@ -212,3 +219,9 @@ def csv_rows(
             fault = fault or unusable
         text = tracked.raw().decode()
         yield Rejected("malformed_csv", problem or fault, "read", source, number, text)
+
+
+def _fault(error: csv.Error) -> str:
+    """What is wrong with a row, in words of the file instead of the parser's."""
+    said = str(error)
+    return next((words for known, words in _FAULTS.items() if known in said), said)
