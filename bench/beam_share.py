@@ -24,11 +24,13 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from material import ROOT, fresh, make_texts, write_json
 from runinference_metrics import pipeline
 from runinference_metrics.classifier.classifier import TEXTS_AT_ONCE_ON_A_GPU, ClassifierSpec
+from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.options import command_line
 from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
+from runinference_metrics.reading import listing
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import BatchStats, Effective
 
@@ -79,7 +81,8 @@ def run_pipeline(handler: ClassifierHandler, source: Path, output: Path) -> None
     built = beam.Pipeline(runner=FnApiRunner())
     facts = {"job": "bench", "runner": "DirectRunner", "version": "", "beam_version": "",
              "python_version": "", "parameters": settings.as_parameters()}  # fmt: skip
-    pipeline.build(built, pipeline.Plan(settings, [str(source)], handler, False, facts, None))
+    patterns = listing.listed([str(source)]).patterns
+    pipeline.build(built, pipeline.Plan(settings, patterns, handler, False, facts, None))
     built.run().wait_until_finish()
 
 
@@ -110,6 +113,7 @@ class NoNetwork:
     """A model that answers zeros at once."""
 
     num_bytes = 0
+    grouping = Grouping.PACKED
 
     def padding(self, tokens: Tokens) -> int:
         """None."""

@@ -352,3 +352,16 @@ def test_help_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "runinference_metrics check" in out
     assert "--text_field" in out
+
+
+def test_files_in_a_bucket_are_looked_at_together(capsys: pytest.CaptureFixture[str]) -> None:
+    objects = {f"in/{number:02}.txt": b"good\n" * number for number in range(1, 16)}
+    objects["in/z.csv"] = b"id;text\n1;good\n"
+    with emulated("bucket", objects):
+        code, out, err = check(capsys, "--input=gs://bucket/in/")
+        assert (code, err) == (0, "")
+        assert "Input: 16 files, 615 bytes: text (utf-8) 15, csv (semicolons, utf-8) 1\n" in out
+        assert f"Rows: {sum(range(1, 16)) + 1}\n" in out
+        code, out, err = check(capsys, "--input=gs://bucket/in/", "--id_field=ID")
+        assert code == 2
+        assert "there are 'id', 'text'; did you mean 'id'?" in err

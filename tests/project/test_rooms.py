@@ -115,7 +115,7 @@ def test_every_file_that_the_contributors_page_names_is_there() -> None:
 def test_where_a_reader_would_look() -> None:
     """Where CSV is parsed, the token budget chosen, a chart drawn: files that their names tell."""
     for name, what in (
-        ("reading/dialects.py", "csv.reader("),
+        ("reading/csv_reader.py", "csv.reader("),
         ("classifier/token_budgets.py", "AUTO_BATCH_TOKENS = {"),
         ("report/charts.py", "<svg"),
     ):

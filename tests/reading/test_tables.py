@@ -197,6 +197,11 @@ def test_what_parts_the_columns_is_found(tmp_path: Path, delimiter: str, name: s
         (b",text\n0,good\n", ["good"]),
         (b'id,text\n1,"he said \\"good\\", twice"\n2,"plain"\n',
          ['he said "good", twice', "plain"]),
+        # GLUE, and scripts without a library: quotes are letters, which swallow no rows.
+        (b'id\ttext\n1\t"he said\n2\tshe said"\n3\t"both"\n', ['"he said', 'she said"', '"both"']),
+        (b'id,text\n1,"he said\n2,she said"\n3,so\n', ['"he said', 'she said"', "so"]),
+        (b'id\ttext\n1\t"a ""b"""\n2\t"c\td"\n', ['a "b"', "c\td"]),
+        (b'id\ttext\n1\t"c\nd"\n', ["c\nd"]),
         # A title, and blank lines above the header.
         (b"Reviews of May\n\nid,text\n1,good\n", ["", "good"]),
         (b'"Reviews, of May",,\n,,\nid,text,n\n1,good,2\n', ["good"]),
@@ -235,6 +240,18 @@ def test_what_is_said_of_a_table(
     tmp_path: Path, content: bytes, said: FormatOptions, expected: list[str], name: str
 ) -> None:
     assert texts_of(read(tmp_path / name, content, said)) == expected
+
+
+def test_a_stray_quote_far_into_a_table_with_tabs_joins_no_rows(tmp_path: Path) -> None:
+    plain = b"".join(b"%d\tgood film\n" % number for number in range(9000))
+    content = b"id\ttext\n" + plain + b'0\t"he said\n1\tshe said"\n2\tgood\n'
+    found = read(tmp_path / "a.tsv", content)
+    (letter,) = [one for one in found if isinstance(one, Rejected)]
+    assert (letter.reason, letter.position) == ("malformed_csv", 9002)
+    assert letter.detail == (
+        "a quote opens here and closes 1 lines on; each of the lines has 2 cells by itself"
+    )
+    assert {one.text for one in found if isinstance(one, Record)} == {"good film", "good"}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_pairs_end_to_end(
     )  # fmt: skip
     assert ran.code == 0, ran.err
     predictions = ran.lines("predictions")
-    assert len(predictions) == 42
+    assert len(predictions) == 43
     pipe = pipeline("text-classification", model=str(bert), dtype=torch.float32, device="cpu")
     for one in predictions:
         pair = {"text": one["text"], "text_pair": one["text_pair"]}
@@ -37,13 +37,15 @@ def test_pairs_end_to_end(
         assert one["scores"] == pytest.approx({e["label"]: e["score"] for e in expected}, abs=1e-5)
     by_id = {one["id"]: one for one in predictions}
     assert [(by_id[n]["text"], by_id[n]["text_pair"]) for n in range(40)] == pairs
-    assert by_id["50"]["text_pair"] == ""
+    # A field that is left out is a blank one.
+    assert by_id[40]["text_pair"] == by_id["50"]["text_pair"] == ""
     assert by_id["51"]["fields"] == {"n": "51"}
     assert {one["reason"]: one.get("id") for one in ran.lines("dead_letters")} == {
-        "missing_text_pair_field": 40, "text_not_a_string": None, "blank_text": "52",
-    }  # fmt: skip
+        "text_not_a_string": None,
+    }
     metrics = ran.metrics
-    assert metrics["records"]["predicted"] == 42
+    assert metrics["records"]["blank"] == 1
+    assert metrics["records"]["predicted"] == 43
     assert 0 < metrics["records"]["truncated"] < 40
     assert metrics["run"]["parameters"]["text_pair_field"] == "b"
     size = metrics["runinference"]["inference_request_batch_byte_size"]["sum"]

@@ -122,15 +122,19 @@ _BEGINNINGS = {
     "zstd": (b"\x28\xb5\x2f\xfd", *(b"%c\x2a\x4d\x18" % first for first in range(0x50, 0x60))),
     "xz": (b"\xfd7zXZ\x00",),
 }
-# What is needed to tell them.
-BEGINNING_BYTES = max(len(one) for known in _BEGINNINGS.values() for one in known)
+_ANY_BEGINNING = tuple(one for known in _BEGINNINGS.values() for one in known)
 
 
-def codec_of(beginning: bytes) -> str | None:
-    """The compression that the first `BEGINNING_BYTES` of a file show, or None."""
-    return next(
-        (codec for codec, known in _BEGINNINGS.items() if beginning.startswith(known)), None
-    )
+def codec_of(head: bytes) -> str | None:
+    """The compression that the first bytes of a file show, or None."""
+    if not head.startswith(_ANY_BEGINNING):
+        return None
+    return next(codec for codec, known in _BEGINNINGS.items() if head.startswith(known))
+
+
+def named_codec(path: str) -> str | None:
+    """The compression that a file's name tells, or None."""
+    return ENDINGS.get(path[path.rfind(".") :].lower())
 
 
 def decompressed(chunks: Iterable[bytes], codec: str) -> Iterator[bytes]:

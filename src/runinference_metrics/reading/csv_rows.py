@@ -7,9 +7,10 @@ from typing import Any
 
 from runinference_metrics.reading import limits, rejections
 from runinference_metrics.reading.compression import CorruptFile
-from runinference_metrics.reading.dialects import column_names, reader
+from runinference_metrics.reading.csv_reader import reader
+from runinference_metrics.reading.dialects import column_names
 from runinference_metrics.reading.fields import RowFields
-from runinference_metrics.reading.formats import FileFormat
+from runinference_metrics.reading.formats import Dialect, FileFormat
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
 
@@ -36,6 +37,16 @@ class _CsvLines:
     def raw(self) -> bytes:
         """The current row as it stands in the file."""
         return b"\n".join(self.row).removesuffix(b"\r")
+
+    def are_rows(self, dialect: Dialect, columns: int) -> bool:
+        """Whether each line of the current row is one by itself.
+
+        That is so where tabs part columns and quotes are letters, which the beginning of the file
+        did not show. Between other delimiters it may be chance.
+        """
+        return dialect.delimiter == "\t" and all(
+            line.count(b"\t") == columns - 1 > 0 for line in self.row
+        )
 
     def shown(self, outcome: Record | Rejected | None) -> Record | Rejected | None:
         """The outcome of the current row; where that was rejected, with the row as it stands."""
@@ -148,6 +159,11 @@ def csv_rows(
         if not cells:
             yield None
             continue
+        if not problem and len(tracked.row) > 1 and tracked.are_rows(found.dialect, len(cells)):
+            problem = (
+                f"a quote opens here and closes {len(tracked.row) - 1:,} lines on; each of the "
+                f"lines has {len(cells)} cells by itself"
+            )
         if columns is None and not problem and not fault:
             columns = _Columns(cells, found, fields)
             fault = columns.fault

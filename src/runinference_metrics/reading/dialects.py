@@ -1,13 +1,14 @@
-"""How a CSV file is written: what parts its columns, where its header is, how quotes stand."""
+"""How a CSV file is written: what parts its columns, where its header is."""
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from runinference_metrics.reading import limits
+from runinference_metrics.reading.csv_reader import reader
 from runinference_metrics.reading.formats import AUTO, Dialect, FormatOptions
+from runinference_metrics.reading.quotes import quotes_of
 from runinference_metrics.reading.unclear import Unclear
 
 CANDIDATES = (",", ";", "\t", "|")
@@ -40,17 +41,6 @@ def rows_of(sample: str, dialect: Dialect, whole: bool, most: int = _MOST_ROWS) 
     return found if whole else found[:-1]
 
 
-def reader(lines: Iterable[str], dialect: Dialect, strict: bool) -> Any:
-    """Python's reader for a dialect."""
-    return csv.reader(
-        lines,
-        delimiter=dialect.delimiter,
-        doublequote=not dialect.escape,
-        escapechar=dialect.escape or None,
-        strict=strict,
-    )
-
-
 def dialect_of(
     sample: str, whole: bool, options: FormatOptions, text_field: str, usual: str
 ) -> Dialect:
@@ -75,9 +65,9 @@ def dialect_of(
     header = "yes" if options.header == AUTO else options.header
     if delimiter == AUTO:
         delimiter = _delimiter(sample, whole, header, text_field, usual)
-    found = Dialect(delimiter, _escape(sample, delimiter, whole), header, line)
+    found = Dialect(delimiter, quotes_of(sample, delimiter, whole), header, line)
     if header == "yes" and (above := _lines_above(sample, found, whole, text_field)):
-        found = Dialect(delimiter, found.escape, header, line + above)
+        found = Dialect(delimiter, found.quotes, header, line + above)
     return found
 
 
@@ -135,32 +125,6 @@ def _lines_above(sample: str, dialect: Dialect, whole: bool, text_field: str) ->
     for _ in range(found):
         next(above)
     return above.line_num
-
-
-def _escape(sample: str, delimiter: str, whole: bool) -> str:
-    """A backslash, where quotes inside cells are written so, as by Spark; else nothing."""
-    if '\\"' not in sample:
-        return ""
-    doubled, escaped = Dialect(delimiter), Dialect(delimiter, escape="\\")
-    return "\\" if _faults(sample, escaped, whole) < _faults(sample, doubled, whole) else ""
-
-
-def _faults(sample: str, dialect: Dialect, whole: bool) -> int:
-    """How many rows of a sample break the dialect's rules."""
-    csv.field_size_limit(limits.MAX_ROW_BYTES)
-    rows = reader(io.StringIO(sample, newline=""), dialect, strict=True)
-    faults, columns = 0, 0
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return faults
-        except csv.Error as error:
-            # A sample that ends inside a cell breaks no rule.
-            faults += whole or "unexpected end" not in str(error)
-            continue
-        columns = columns or len(row)
-        faults += bool(row) and len(row) != columns
 
 
 def column_names(header: Sequence[str], dialect: Dialect, text_field: str) -> list[str]:

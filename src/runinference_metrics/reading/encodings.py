@@ -14,6 +14,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_ANY_MARK = tuple(mark for mark, _ in _MARKS)
 # Control characters that no text needs; ESC is there in logs of terminals.
 _CONTROLS = bytes(one for one in range(32) if one not in b"\t\n\v\f\r\x1b")
 # A text in UTF-8 may have some of them; in UTF-16 every second byte of an English text is 0, and
@@ -46,10 +47,10 @@ def encoding_of(head: bytes, said: str | None = None) -> str:
     Raises:
         Unclear: it is no UTF-8, and what it is cannot be told.
     """
-    mark, marked = next((one for one in _MARKS if head.startswith(one[0])), (b"", ""))
+    if not head.startswith(_ANY_MARK):
+        return said or _unmarked(head)
+    mark, marked = next(one for one in _MARKS if head.startswith(one[0]))
     text = head[len(mark) : len(mark) + _LOOKED_AT_BYTES]
-    if not marked:
-        return said or _unmarked(text)
     if marked == "utf-8":
         return marked
     if _is_utf16(text, marked) if said else _written(text, marked):
@@ -59,10 +60,11 @@ def encoding_of(head: bytes, said: str | None = None) -> str:
     raise Unclear("encoding", TAKES, f"the mark of {marked}, and behind it no text in that")
 
 
-def _unmarked(looked_at: bytes) -> str:
+def _unmarked(head: bytes) -> str:
     """UTF-8, or UTF-16 where only that can be meant."""
-    if b"\0" not in looked_at:
+    if head.find(b"\0", 0, _LOOKED_AT_BYTES) < 0:
         return "utf-8"
+    looked_at = head[:_LOOKED_AT_BYTES]
     zeros = looked_at.count(0)
     strange = _controls(looked_at) > _MOST_CONTROLS * len(looked_at)
     if not strange and (zeros <= _MOST_ZEROS * len(looked_at) or is_utf8(looked_at)):
@@ -88,7 +90,7 @@ def _is_utf16(looked_at: bytes, encoding: str) -> bool:
 
 def is_text(head: bytes) -> bool:
     """Whether a file's first bytes are those of a text, as far as that shows."""
-    if head.startswith(tuple(mark for mark, _ in _MARKS)):
+    if head.startswith(_ANY_MARK):
         return True
     return _controls(head) <= _MOST_CONTROLS * len(head) and is_utf8(head)
 

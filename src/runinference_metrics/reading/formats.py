@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from runinference_metrics.reading.decoding import keeps_line_ends
 
 AUTO = "auto"
+# Quotes frame cells, and inside of them each is written twice, or behind a backslash; or they are
+# letters as any other.
+DOUBLED, ESCAPED, LETTERS = "quotes doubled", "quotes escaped", "quotes as letters"
 # What parts columns, as people call it.
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "spaces"}
 
@@ -38,13 +41,13 @@ class Dialect:
 
     Args:
         delimiter: what parts its columns.
-        escape: what stands before a quote inside a quoted cell, where that is not another quote.
+        quotes: how quotes stand in it: `DOUBLED`, `ESCAPED` or `LETTERS`.
         header: whether a header comes first, "yes" or "no"; or the columns' names.
         first_line: the line on which the header stands, or else the first row.
     """
 
     delimiter: str = ","
-    escape: str = ""
+    quotes: str = DOUBLED
     header: str | tuple[str, ...] = "yes"
     first_line: int = 1
 
@@ -87,8 +90,8 @@ class FileFormat:
                 words.append("no header")
             elif isinstance(self.dialect.header, tuple):
                 words.append("columns named by --header")
-            if self.dialect.escape:
-                words.append("quotes escaped")
+            if self.dialect.quotes != DOUBLED:
+                words.append(self.dialect.quotes)
         words.append(self.encoding)
         if self.bare_returns:
             words.append("lines end with CR")

@@ -6,11 +6,10 @@ from typing import BinaryIO
 
 from runinference_metrics.reading import encodings
 from runinference_metrics.reading.compression import (
-    BEGINNING_BYTES,
-    ENDINGS,
     CorruptFile,
     codec_of,
     decompressed,
+    named_codec,
 )
 from runinference_metrics.reading.decoding import newline_chunks, utf8_chunks
 from runinference_metrics.reading.files import FileRange, chunks_of
@@ -19,6 +18,9 @@ from runinference_metrics.reading.sniffing import SNIFF_BYTES, Sample, sniffed
 
 # Cloud Storage may hold a .gz file compressed once more (Content-Encoding); nobody does it thrice.
 _MOST_CODECS = 2
+
+
+_Sampled = tuple[tuple[str, ...], Sample, Iterator[bytes]]
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,7 @@ def opened(stream: BinaryIO, part: FileRange, options: FormatOptions, text_field
     chunks = chunks_of(stream, part)
     found, sample = part.file_format, None
     if found is None:
-        codecs, chunks = _decompressed(part.path, chunks, options.compression)
-        sample, chunks = _sampled(chunks, SNIFF_BYTES)
+        codecs, sample, chunks = _decompressed(part.path, chunks, options.compression)
         found = sniffed(part.path, sample, codecs, options, text_field)
     stored = chunks
     if found.encoding != "utf-8":
@@ -65,32 +66,30 @@ def opened(stream: BinaryIO, part: FileRange, options: FormatOptions, text_field
     return Opened(found, chunks, stored, sample)
 
 
-def _decompressed(
-    path: str, chunks: Iterator[bytes], compression: str
-) -> tuple[tuple[str, ...], Iterator[bytes]]:
-    if compression == "none":
-        return (), chunks
-    if compression != AUTO:
+def _decompressed(path: str, chunks: Iterator[bytes], compression: str) -> _Sampled:
+    """The compressions, the beginning and the whole of what is in a file."""
+    if compression not in (AUTO, "none"):
         beginning, chunks = _sampled(chunks, 1)
         # A file of no bytes holds no rows, whatever its name says.
-        return (
-            ((compression,), decompressed(chunks, compression)) if beginning.head else ((), chunks)
-        )
-    codecs: tuple[str, ...] = ()
-    while len(codecs) < _MOST_CODECS:
-        beginning, chunks = _sampled(chunks, BEGINNING_BYTES)
-        codec = codec_of(beginning.head)
-        if codec is None:
-            break
-        codecs += (codec,)
-        chunks = decompressed(chunks, codec)
-    said = next((codec for ending, codec in ENDINGS.items() if path.lower().endswith(ending)), None)
-    if said and not codecs:
-        # Named so by mistake, and plain text after all; or damaged.
-        sample, chunks = _sampled(chunks, SNIFF_BYTES)
-        if not encodings.is_text(sample.head):
-            return (said,), decompressed(chunks, said)
-    return codecs, chunks
+        if beginning.head:
+            return _sampled_as(compression, chunks)
+    if compression != AUTO:
+        return (), *_sampled(chunks, SNIFF_BYTES)
+    found: tuple[str, ...] = ()
+    sample, chunks = _sampled(chunks, SNIFF_BYTES)
+    while len(found) < _MOST_CODECS and (codec := codec_of(sample.head)):
+        found += (codec,)
+        sample, chunks = _sampled(decompressed(chunks, codec), SNIFF_BYTES)
+    said = named_codec(path)
+    if said and not found and not encodings.is_text(sample.head):
+        # Neither as it is named nor plain text that is named so by mistake.
+        return _sampled_as(said, chunks)
+    return found, sample, chunks
+
+
+def _sampled_as(codec: str, chunks: Iterator[bytes]) -> _Sampled:
+    sample, chunks = _sampled(decompressed(chunks, codec), SNIFF_BYTES)
+    return (codec,), sample, chunks
 
 
 def _sampled(chunks: Iterator[bytes], num_bytes: int) -> tuple[Sample, Iterator[bytes]]:

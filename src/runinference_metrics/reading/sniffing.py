@@ -2,13 +2,12 @@
 
 import codecs
 import json
-import os.path
 import re
 from dataclasses import dataclass
 from functools import cached_property
 
 from runinference_metrics.reading import binary, dialects, encodings
-from runinference_metrics.reading.compression import ENDINGS
+from runinference_metrics.reading.compression import named_codec
 from runinference_metrics.reading.dialects import dialect_of, rows_of
 from runinference_metrics.reading.formats import AUTO, Dialect, FileFormat, FormatOptions
 from runinference_metrics.reading.unclear import Unclear
@@ -38,8 +37,12 @@ class Sample:
 
     def text(self, encoding: str) -> str:
         """The characters; what cannot be decoded is left out, as is a byte-order mark."""
-        decoder = codecs.getincrementaldecoder(encoding)("ignore")
-        return decoder.decode(self.head, self.whole).removeprefix("\ufeff")
+        if encoding == "utf-8":
+            text = self.head.decode(errors="ignore")
+        else:
+            decoder = codecs.getincrementaldecoder(encoding)("ignore")
+            text = decoder.decode(self.head, self.whole)
+        return text.removeprefix("\ufeff")
 
 
 class _Sniffer:
@@ -179,9 +182,10 @@ def _is_json(line: str) -> bool:
 
 def _ending(path: str) -> str:
     """The ending that tells the rows, in lower case, without the compression's."""
-    name = path.lower()
-    name = name.removesuffix(next((one for one in ENDINGS if name.endswith(one)), ""))
-    return os.path.splitext(name)[1]
+    stem, _, ending = path.rpartition(".")
+    if named_codec(path):
+        ending = stem.rpartition(".")[2]
+    return f".{ending.lower()}"
 
 
 def sniffed(
