@@ -1,5 +1,6 @@
 """Files as other programs leave them: the right rows, or a sentence; never a wrong text."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.formats import AS_FOUND, FormatOptions
+from runinference_metrics.reading.listing import listed
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records.record import Record, Rejected
 
@@ -169,3 +171,71 @@ def test_a_column_alone_needs_no_quotes(tmp_path: Path) -> None:
     content = b'text\ngood\nbad, really\n"well, well"\nso; so\n'
     expected = ["good", "bad, really", "well, well", "so; so"]
     assert texts(read(tmp_path / "a.csv", content)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.txt", b"<!DOCTYPE html>\n<html>404</html>\n", "a page of HTML or XML"),
+        ("rows.xml", b"<?xml version='1.0'?>\n<row>good</row>\n", "a page of HTML or XML"),
+        ("tweets.js", b'window.YTD.tweets.part0 = [\n {\n "text": "good"\n} ]\n', "a script"),
+        ("000000_0", b"1\x01good\n2\x01bad\n", r"--delimiter=$'\x01'"),
+        ("a.txt", b"+----+------+\n| id | text |\n+----+------+\n", "drawn with lines"),
+        ("a.txt", b" id | text \n----+------\n  1 | good\n", "drawn with lines"),
+        ("a.txt", b'"id" "text"\n"1" 5 "good"\n', "names of columns in its first line"),
+        ("export", b"id,text\n1,so, it is\n2,good\n", "columns, as it seems, with ','"),
+        ("a.json", b'{"text": "a"},\n{"text": "b"}\n', "commas between them"),
+        ("a.txt", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "Git LFS"),
+        ("a.csv", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "Git LFS"),
+        ("a.csv.snappy", b"\x00\x10good\x00\xff\xfe\xfd", "compressed, as its name says"),
+        ("a.gz", gzip.compress(gzip.compress(gzip.compress(b"good\n"))), "more than twice"),
+    ],
+)
+def test_what_is_no_text_is_asked_about(
+    tmp_path: Path, name: str, content: bytes, what: str
+) -> None:
+    (letter,) = read(tmp_path / name, content)
+    assert letter.reason == "unknown_format"
+    assert what in letter.detail
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"The text, as it is\n", b"Dash -- dash | pipe\n", b"--\nsigned\n", b"so = [good]\n"],
+)
+@pytest.mark.parametrize("name", ["a.txt", "part-00000"])
+def test_what_may_be_a_text_is_read(tmp_path: Path, name: str, content: bytes) -> None:
+    assert texts(read(tmp_path / name, content)) == content.decode().splitlines()
+
+
+def test_a_page_may_be_a_document(tmp_path: Path) -> None:
+    said = FormatOptions("document")
+    assert texts(read(tmp_path / "a.html", b"<html>good</html>\n", said)) == ["<html>good</html>"]
+
+
+def test_lines_within_cells_of_a_macintosh(tmp_path: Path) -> None:
+    content = b'id,text\r1,"two\nlines"\r2,good\r'
+    assert texts(read(tmp_path / "a.csv", content)) == ["two\nlines", "good"]
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        (b'1,"a"b', "goes on behind the quote"),
+        (b'1,"a', "none closes it"),
+        (b"1,a\rb", "a carriage return stands in a cell"),
+    ],
+)
+def test_faults_of_rows_are_told_in_words(tmp_path: Path, row: bytes, what: str) -> None:
+    *_, letter = read(tmp_path / "a.csv", b"id,text\n2,good\n" + row + b"\n")
+    assert what in letter.detail
+
+
+def test_what_is_left_over_beside_files(tmp_path: Path) -> None:
+    names = ["Thumbs.db", "desktop.ini", "~$a.xlsx", "a.csv~", "#a.csv#"]
+    (tmp_path / "beam-temp-out-1").mkdir()
+    for name in [*names, "beam-temp-out-1/0", "a.csv", "a~b.csv", "beam-temp.txt"]:
+        (tmp_path / name).write_bytes(b"text\ngood\n")
+    found = listed([str(tmp_path)], "")
+    assert [Path(one.path).name for one in found.files] == ["a.csv", "a~b.csv", "beam-temp.txt"]
+    assert found.skipped == {"left over": 6}

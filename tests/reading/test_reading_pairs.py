@@ -93,7 +93,8 @@ def test_a_text_file_that_comes_late_gives_no_pairs(tmp_path: Path) -> None:
     assert (found[0].text, found[1]) == ("good", None)
 
 
-TEXT = st.text(max_size=12)
+# A byte-order mark at the beginning of a line is no part of a text.
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\ufeff"), max_size=12)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,6 +1,7 @@
 """Files that hold no lines of text: known by their first bytes, with what to do about them."""
 
-from runinference_metrics.reading.encodings import is_utf8
+from runinference_metrics.reading.compression import codec_of
+from runinference_metrics.reading.encodings import is_text, is_utf8
 from runinference_metrics.reading.unclear import Unclear
 
 _EXPORT = "export it as JSON lines or CSV"
@@ -30,6 +31,8 @@ _KINDS: tuple[tuple[str, bytes, str], ...] = (
     ("compressed by lzop", b"\x89LZO\x00\r\n\x1a\n", _COMPRESS),
     ("a PDF file", b"%PDF-", "extract its text first"),
     ("an RTF file", b"{\\rtf", "save it as text"),
+    ("a pointer of Git LFS instead of the file", b"version https://git-lfs.github.com/spec/",
+     "fetch that, as `git lfs pull` does"),
     ("a PNG image", b"\x89PNG\r\n\x1a\n", "leave it out"),
     ("a JPEG image", b"\xff\xd8\xff", "leave it out"),
     ("a GIF image", b"GIF89a", "leave it out"),
@@ -37,14 +40,25 @@ _KINDS: tuple[tuple[str, bytes, str], ...] = (
 )  # fmt: skip
 _BEGINNINGS = tuple(beginning for _, beginning, _ in _KINDS)
 # Kinds that are written in characters.
-_OF_TEXT = (b"%PDF-", b"{\\rtf")
+_OF_TEXT = (b"%PDF-", b"{\\rtf", b"version https://git-lfs")
+# Compressions that no first bytes tell, by the endings of names.
+_UNKNOWN = (".lzma", ".deflate", ".zlib", ".snappy", ".br", ".lz4", ".lzo")
 # Where a tar archive, which begins with a file's name, has its mark (POSIX.1-1988).
 _TAR_OFFSET, _TAR_MARK = 257, b"ustar"
 TAKES = "files of text, JSON lines or CSV"
 
 
-def refuse_binary(head: bytes) -> None:
-    """Raises Unclear when a file's first bytes are those of a kind that is not read."""
+def refuse_binary(path: str, head: bytes) -> None:
+    """Raises Unclear when a file is of a kind that is not read.
+
+    Args:
+        path: its name.
+        head: its first bytes, decompressed.
+    """
+    if path.lower().endswith(_UNKNOWN) and not is_text(head):
+        raise Unclear("input", TAKES, f"compressed, as its name says: {_COMPRESS}")
+    if codec_of(head):
+        raise Unclear("input", TAKES, f"compressed more than twice: {_UNPACK}")
     if not head.startswith(_BEGINNINGS) and b"\0" not in head:
         return
     if not head.startswith(_OF_TEXT) and b"\0" not in head and is_utf8(head):

@@ -1,5 +1,6 @@
 """The columns of a CSV file: their names, and rows that have more cells than the header."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,8 @@ from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import ONE_COLUMN, Dialect, FileFormat
 from runinference_metrics.reading.unclear import Unclear
 
+# What sqlcmd and Markdown draw below a header.
+_UNDERLINE = re.compile(r"[|+]?[\s:]*-{2,}[-\s:|+,;]*")
 _TAKES_HEADER = "yes, no, or the names of all columns"
 _TAKES_DELIMITER = "what parts the columns: a character"
 
@@ -25,9 +28,14 @@ def with_columns(sample: str, dialect: Dialect, whole: bool, text_field: str) ->
     Raises:
         Unclear: rows have more cells than the header, and what that means cannot be told.
     """
+    first, second, *_ = [*sample.split("\n", 2)[:2], ""]
+    if _UNDERLINE.fullmatch(second):
+        return replace(dialect, underlined=True)
     # Of most files nothing more is needed.
-    beginning = rows_of(sample, dialect, whole, 2)
-    if len(beginning) == 2 and len(beginning[0]) >= len(beginning[1]) > 1:
+    delimiters = first.count(dialect.delimiter)
+    if delimiters >= second.count(dialect.delimiter) and (
+        delimiters or dialect.delimiter not in sample
+    ):
         return dialect
     header, *rows = [row for row in rows_of(sample, dialect, whole) if row] or [[]]
     more = {len(row) - len(header) for row in rows}
@@ -118,7 +126,7 @@ class Columns:
         # R's header does not name the column of the rows' names.
         self.has_header = dialect.header == "yes" or stripped in (said, said[1:])
         # Files with a header that were put behind one another have it again further below.
-        self.header = first_row if self.has_header else []
+        self.header = first_row if self.has_header else [""]
         self.told_by = "the first row" if dialect.header == "no" else "the header"
         if isinstance(dialect.header, tuple):
             self.told_by = "--header"

@@ -9,7 +9,7 @@ from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
 
 # What MySQL, PostgreSQL and Hive write for NULL.
-NULL, _NULL_BYTES = "\\N", b"\\N"
+NULL = "\\N"
 
 
 class RowTooLong(Exception):
@@ -29,9 +29,9 @@ class CsvLines:
     def __init__(self, lines: Lines, dialect: Dialect) -> None:
         self._lines = lines
         # A backslash before a letter that needs none is itself.
-        known = re.escape(f'\\"{dialect.delimiter}'.encode())
+        known = re.escape(f'\\"{dialect.delimiter}')
         is_escape = dialect.quotes == ESCAPED
-        self._itself = re.compile(rb"(\\[%s])|\\(?=.)" % known) if is_escape else None
+        self._itself = re.compile(rf"(\\[{known}])|\\(?=.)") if is_escape else None
         self._has_tabs = dialect.delimiter == "\t"
         self._iterator = iter(lines)
         self.odd = self.undecodable = self.has_null = False
@@ -76,14 +76,15 @@ class CsvLines:
         self.row_bytes += (self._lines.cut_from_bytes or len(line)) + 1
         if self.row_bytes > limits.MAX_ROW_BYTES:
             raise RowTooLong
-        if b"\\" in line:
-            self.has_null = self.has_null or _NULL_BYTES in line
-            self.odd = self.odd or self.has_null
-            if self._itself:
-                line = self._itself.sub(lambda found: found[1] or b"\\\\", line)
         try:
-            return line.decode() + "\n"
+            text = line.decode() + "\n"
         except UnicodeDecodeError:
             # The row is judged as a whole once it is complete; until then, keep its bytes.
             self.undecodable = self.odd = True
-            return line.decode(errors="surrogateescape") + "\n"
+            text = line.decode(errors="surrogateescape") + "\n"
+        return self._with_backslashes(text) if "\\" in text else text
+
+    def _with_backslashes(self, text: str) -> str:
+        if NULL in text:
+            self.has_null = self.odd = True
+        return self._itself.sub(lambda found: found[1] or "\\\\", text) if self._itself else text

@@ -1,7 +1,6 @@
 """CSV to records: rows below a header, whose quoted cells may hold newlines."""
 
 import csv
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,8 +14,12 @@ from runinference_metrics.reading.formats import FileFormat
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
 
-# What sqlcmd and Markdown draw below a header.
-_UNDERLINE = re.compile(r"\s*:?-{2,}:?\s*|\s*")
+# What Python's parser says, and what is wrong.
+_FAULTS = {
+    "new-line character": "a carriage return stands in a cell without quotes around it",
+    "expected after": "a cell goes on behind the quote that ends it; quotes inside are doubled",
+    "unexpected end": "a quote opens a cell, and none closes it",
+}
 
 
 def csv_rows(
@@ -29,11 +32,10 @@ def csv_rows(
         next(tracked, None)
     rows = reader(tracked, found.dialect, strict=True)
     columns: Columns | None = None
-    # The number of cells of rows that need no second look, once that is known.
-    usual = -1
-    header: list[str] = []
+    # The number of cells of rows that need no second look, once that is known; their columns, and
+    # with what another header begins.
+    usual, first = -1, ""
     names: list[str] = []
-    below_header = False
     # Why no row of the file can be read.
     fault = ""
     unusable = ""
@@ -48,7 +50,7 @@ def csv_rows(
         except StopIteration:
             return
         except csv.Error as error:
-            cells, problem = [""], str(error)
+            cells, problem = [""], _fault(error)
         except RowTooLong:
             lost = rejections.too_long(b"\n".join(tracked.row), tracked.row_bytes, source, number)
             # A quote that is never closed has swallowed rows: say how many lines.
@@ -62,7 +64,7 @@ def csv_rows(
             yield rejections.corrupt(error, rest, number - 1, source)
             return
         else:
-            if len(cells) == usual and not tracked.odd and cells != header:
+            if len(cells) == usual and not tracked.odd and cells[0] != first:
                 usual_row = dict(zip(names, cells, strict=False))
                 outcome = fields.record(usual_row, "", tracked.row_bytes, source, number)
                 yield tracked.shown(outcome) if isinstance(outcome, Rejected) else outcome
@@ -83,16 +85,16 @@ def csv_rows(
             columns = Columns(cells, found, fields)
             fault = columns.fault
             if columns.has_header and not fault:
-                below_header = True
+                if found.dialect.underlined:
+                    next(tracked, None)
+                    yield None
                 continue
         if columns and not problem and not fault:
             # All rows but those with a fault.
-            if cells == columns.header or (below_header and _is_underline(cells)):
-                below_header = False
+            if cells == columns.header:
                 yield None
                 continue
-            below_header, usual = False, columns.usual
-            header, names = columns.header, columns.names
+            usual, first, names = columns.usual, columns.header[0], columns.names
             row = columns.row(cells)
             if row is not None:
                 if tracked.has_null:
@@ -107,6 +109,7 @@ def csv_rows(
         yield Rejected("malformed_csv", problem or fault, "read", source, number, text)
 
 
-def _is_underline(cells: list[str]) -> bool:
-    """Whether a row is a line drawn below the header."""
-    return any("-" in cell for cell in cells) and all(map(_UNDERLINE.fullmatch, cells))
+def _fault(error: csv.Error) -> str:
+    """What is wrong with a row, in words of the file instead of the parser's."""
+    said = str(error)
+    return next((words for known, words in _FAULTS.items() if known in said), said)

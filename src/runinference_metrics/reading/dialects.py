@@ -15,7 +15,7 @@ TAKES = "what parts the columns: comma, semicolon, tab, pipe, or another charact
 # A title, a date and blank lines may stand above a header, not more.
 _MOST_LINES_ABOVE = 10
 # Names that R's write.table puts into quotes, and what it puts between them.
-_NAMES_OF_R = re.compile(r'"[^"]*"(?: "[^"]*")+\r?')
+NAMES_OF_R = re.compile(r'"[^"]*"(?: "[^"]*")+\r?')
 # Excel's own way to say what parts the columns.
 _SEP = re.compile(r'"?sep=(.)"?\r?', re.IGNORECASE)
 
@@ -48,7 +48,8 @@ def dialect_of(
     if header == "yes" and (above := _lines_above(sample, found, whole, text_field)):
         sample = sample.split("\n", above)[above]
         found = replace(found, first_line=line + above)
-    found = replace(found, quotes=quotes_of(sample, delimiter, whole))
+    quotes = quotes_of(sample, delimiter, whole)
+    found = found if quotes == found.quotes else replace(found, quotes=quotes)
     if has_blanks(sample, found, whole):
         found = replace(found, blanks=True)
     return with_columns(sample, found, whole, text_field) if header == "yes" else found
@@ -59,7 +60,7 @@ def _delimiter(
 ) -> str:
     first = sample.partition("\n")[0]
     there = [one for one in CANDIDATES if one in first]
-    if not there and _NAMES_OF_R.fullmatch(first):
+    if not there and NAMES_OF_R.fullmatch(first):
         return " "
     # Most files: one candidate in a header with the text's column.
     if header == "yes" and len(there) < 2 and text_field in first:

@@ -56,6 +56,7 @@ class Dialect:
         header: whether a header comes first, "yes" or "no"; or the columns' names.
         first_line: the line on which the header stands, or else the first row.
         blanks: whether a blank behind a delimiter is no part of a cell.
+        underlined: whether the line below the header is drawn.
         row_names: whether a column without a name in the header comes first, as R writes it.
     """
 
@@ -64,6 +65,7 @@ class Dialect:
     header: str | tuple[str, ...] = "yes"
     first_line: int = 1
     blanks: bool = False
+    underlined: bool = False
     row_names: bool = False
 
 

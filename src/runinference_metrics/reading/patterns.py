@@ -15,6 +15,7 @@ from runinference_metrics.errors import UserError
 HIDDEN = "hidden"
 FOLDER = "folder"
 CHECKSUM = "checksum"
+LEFTOVER = "left over"
 OUTPUT = "output"
 
 # All that a folder holds, in its sub-folders too.
@@ -26,6 +27,11 @@ _WILDCARD = re.compile(r"[*?[]")
 # What Hadoop's tools leave in buckets in place of folders.
 _FOLDER_MARK = "_$folder$"
 _CRC = ".crc"
+# What systems, editors and runs that were cut off leave beside files: of Windows, of Office's open
+# documents, of Emacs and others, of Beam.
+_LEFTOVERS = re.compile(
+    r"/(?:(?:Thumbs\.db|desktop\.ini|~\$[^/]*|[^/]*~|#[^/]*#)$|beam-temp-[^/]*/)"
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ class Pattern:
             return OUTPUT
         if path.lower().endswith(_CRC) and not self._asks_for(_CRC):
             return CHECKSUM
+        if _LEFTOVERS.search(f"/{path}", len(self.root)) and not self._asks_for("~"):
+            return LEFTOVER
         # Behind a slash of its own, so that a name at the very beginning has one before it too.
         return HIDDEN if _hidden(self.globs).search(f"/{path}", len(self.root)) else ""
 

@@ -11,6 +11,7 @@ from runinference_metrics.reading.compression import named_codec
 from runinference_metrics.reading.csv_reader import rows_of
 from runinference_metrics.reading.dialects import dialect_of
 from runinference_metrics.reading.formats import AUTO, Dialect, FileFormat, FormatOptions
+from runinference_metrics.reading.mistaken import mistaken
 from runinference_metrics.reading.unclear import Unclear
 
 # What is looked at of a file, decompressed: some hundred rows.
@@ -20,6 +21,7 @@ _TEXT = (".txt", ".text")
 _JSON = (".jsonl", ".ndjson", ".jsonlines", ".ldjson", ".json")
 # With what parts the columns where nothing in the file shows it.
 _CSV = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
+_CELLS = re.compile(r'"[^"]*"')
 # So many columns and rows in each other are a table; less may be punctuation.
 _LEAST_COMMAS_ROWS, _LEAST_ROWS = 5, 2
 
@@ -68,7 +70,11 @@ class _Sniffer:
         """Whether lines end with a carriage return alone, as old spreadsheets write them."""
         if b"\r" not in self._sample.head:
             return False
-        return "\n" not in self.text and "\r" in self.text.rstrip("\r")
+        text = self.text
+        if self._ending in _CSV and '"' in text and "\r\n" not in text:
+            # Where such a line ends with CR, one within a cell ends with LF.
+            text = _CELLS.sub("", text)
+        return "\n" not in text and "\r" in text.rstrip("\r")
 
     @cached_property
     def _first_line(self) -> str:
@@ -98,7 +104,7 @@ class _Sniffer:
         first = self._first_line
         is_text = self._ending in _TEXT
         if is_text and not first.startswith("{") and self._text_field not in first:
-            return "text"
+            return self._lines_of_text()
         if first.startswith("{") and self._is_object(first):
             if is_text:
                 raise self._unclear("a JSON object in its first line, but the name of a text")
@@ -112,6 +118,11 @@ class _Sniffer:
                 raise self._unclear(f"columns, as it seems, with {delimiter!r} between them")
         if not is_text:
             self._refuse_documents()
+        return self._lines_of_text()
+
+    def _lines_of_text(self) -> str:
+        if what := mistaken(self._lines, self._text_field):
+            raise Unclear("input_format", TAKES, what)
         return "text"
 
     def _unclear(self, what: str) -> Unclear:
@@ -149,6 +160,9 @@ class _Sniffer:
                 # An array a line: each of them is said to be no object.
                 return
             found, step = "one JSON array", "make lines of it, as `jq -c '.[]' FILE` does"
+        elif first.startswith("{") and first.endswith(",") and _is_json(first[:-1]):
+            found = "JSON objects with commas between them"
+            step = "leave the commas out, as `sed 's/,$//' FILE` does"
         elif start.startswith("{") and not _is_json(first) and self._goes_on(start):
             found = "a JSON object over several lines"
             step = "write each object on a line of its own, as `jq -c . FILE` does"
@@ -212,7 +226,7 @@ def sniffed(
     """
     if not sample.head:
         return FileFormat("text", codecs_found)
-    binary.refuse_binary(sample.head)
+    binary.refuse_binary(path, sample.head)
     sniffer = _Sniffer(path, sample, options, text_field)
     rows = sniffer.rows()
     dialect = sniffer.dialect() if rows == "csv" else Dialect()

@@ -1,6 +1,7 @@
 """What of the input does not fit the parameters, by the first rows of its files."""
 
 import difflib
+import re
 from collections.abc import Collection, Sequence
 
 from runinference_metrics.errors import UserError
@@ -81,6 +82,8 @@ def _lost(one: Preview) -> UserError:
         return UserError("input", "files that can be read to their end", f"{one.path!r} ({why})")
     which = f"{'' if one.whole else 'first '}{'row' if one.rows == 1 else 'rows'}"
     got = f"{one.path!r}, of whose {one.rows:,} {which} none can be ({why})"
+    if set(one.rejected) == {"malformed_json"}:
+        got += "; if these are no JSON objects, name the files' --input_format"
     return UserError("input", "files whose rows can be read", got)
 
 
@@ -101,6 +104,8 @@ def _what_is_there(one: Preview, name: str) -> str:
     if not one.first:
         return "its rows have no fields at all"
     found = f"there are {listed(one.first)}"
+    if hint := _otherwise(one, name):
+        return f"{found}; {hint}"
     if near := _nearest(name, one.first):
         return found + near
     if one.file_format and one.file_format.rows == "csv" and header == "yes":
@@ -109,6 +114,21 @@ def _what_is_there(one: Preview, name: str) -> str:
             "as --header=id,text"
         )
     return found
+
+
+def _otherwise(one: Preview, name: str) -> str:
+    """How a table may be written, if its first row shows that it is written otherwise."""
+    if one.file_format is None or one.file_format.rows != "csv":
+        return ""
+    first = next(iter(one.first))
+    if first.startswith("{"):
+        return "if these are JSON objects, say --input_format=jsonl"
+    # Alone in the first row, and between marks that part it from other names.
+    parts = re.search(rf"([^\w\s])\"?{re.escape(name)}\b|\b{re.escape(name)}\"?([^\w\s\"])", first)
+    if len(one.first) == 1 and parts:
+        mark = parts[1] or parts[2]
+        return f"if {mark!r} parts the columns, say --delimiter={mark}"
+    return ""
 
 
 def _short(value: object) -> str:
