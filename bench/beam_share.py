@@ -33,6 +33,7 @@ from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
 from runinference_metrics.reading import listing
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import BatchStats, Effective
+from runinference_metrics.running.preview import format_options, row_fields
 
 FEW = 1000
 LABELS = ("NEGATIVE", "POSITIVE")
@@ -82,7 +83,9 @@ def run_pipeline(handler: ClassifierHandler, source: Path, output: Path) -> None
     facts = {"job": "bench", "runner": "DirectRunner", "version": "", "beam_version": "",
              "python_version": "", "parameters": settings.as_parameters()}  # fmt: skip
     patterns = listing.listed([str(source)]).patterns
-    pipeline.build(built, pipeline.Plan(settings, patterns, handler, False, facts, None))
+    fields, options = row_fields(settings), format_options(settings)
+    plan = pipeline.Plan(settings, patterns, fields, options, handler, False, facts, None)
+    pipeline.build(built, plan)
     built.run().wait_until_finish()
 
 

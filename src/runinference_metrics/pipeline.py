@@ -30,6 +30,8 @@ class Plan:
     Args:
         settings: the parameters.
         patterns: the input patterns, checked.
+        fields: the fields of a row that matter.
+        options: what the user says of how files are written.
         handler: the model handler.
         spread: whether batches are shuffled between reading and inference, so that many workers
             share a file. One local process streams instead, in memory that does not grow.
@@ -40,6 +42,8 @@ class Plan:
 
     settings: Settings
     patterns: Sequence[Pattern]
+    fields: RowFields
+    options: FormatOptions
     handler: ClassifierHandler
     spread: bool
     facts: dict[str, Any]
@@ -50,18 +54,8 @@ class Plan:
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wires the run into `pipeline`."""
     settings = plan.settings
-    fields = RowFields(
-        settings.text_field, settings.id_field, settings.keep_fields, settings.text_pair_field
-    )
-    options = FormatOptions(
-        settings.input_format,
-        settings.delimiter,
-        settings.header,
-        settings.encoding,
-        settings.compression,
-    )
     read = pipeline | "Read" >> ReadBatches(
-        plan.patterns, fields, options, settings.max_batch_size, plan.spread
+        plan.patterns, plan.fields, plan.options, settings.max_batch_size, plan.spread
     )
     classified = read.batches | "Classify" >> ClassifyBatches(
         plan.handler, settings.min_batch_size, settings.max_batch_size, plan.accelerator

@@ -21,6 +21,7 @@ from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.rows import rows
 from runinference_metrics.records import names
 from runinference_metrics.records.record import Record, Rejected
+from runinference_metrics.running.preview import format_options, row_fields
 
 FACTS = {
     "job": None, "runner": "DirectRunner", "version": "0", "beam_version": "2",
@@ -64,7 +65,9 @@ def run(
     built = beam.Pipeline(runner=FnApiRunner())
     facts = {**FACTS, "parameters": settings.as_parameters()}
     found = listing.listed(settings.input, settings.output).patterns
-    pipeline.build(built, pipeline.Plan(settings, found, handler, spread, facts, None))
+    fields, options = row_fields(settings), format_options(settings)
+    plan = pipeline.Plan(settings, found, fields, options, handler, spread, facts, None)
+    pipeline.build(built, plan)
     result = built.run()
     result.wait_until_finish()
     found = read(output)

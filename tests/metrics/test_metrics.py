@@ -19,6 +19,7 @@ from runinference_metrics.metrics.beam_metrics import BeamMetrics
 from runinference_metrics.options import command_line
 from runinference_metrics.reading import listing
 from runinference_metrics.records import names
+from runinference_metrics.running.preview import format_options, row_fields
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -93,7 +94,14 @@ def test_the_summary_agrees_with_beams_own_metrics(
         "python_version": "3", "parameters": {},
     }  # fmt: skip
     plan = pipeline.Plan(
-        settings, listing.listed(settings.input).patterns, handler, True, facts, None
+        settings,
+        listing.listed(settings.input).patterns,
+        row_fields(settings),
+        format_options(settings),
+        handler,
+        True,
+        facts,
+        None,
     )
     pipeline.build(built, plan)
     result = built.run()
@@ -143,6 +151,8 @@ def test_rows_that_got_lost_fail_the_run(
     plan = pipeline.Plan(
         settings,
         listing.listed([str(source)]).patterns,
+        row_fields(settings),
+        format_options(settings),
         ClassifierHandler(spec_of(settings, 1)),
         False,
         {},

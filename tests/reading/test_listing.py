@@ -146,6 +146,18 @@ def test_the_transform_reads_each_file_once_and_tells_of_the_skipped(
         assert_that(reasons, equal_to(["", "", "checksum", "hidden", "folder"]), "reasons")
 
 
+def test_a_hint_that_cannot_be_had_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: str) -> list[str]:
+        raise RuntimeError("403 storage.objects.list")
+
+    make(tmp_path, ["a.txt"])
+    monkeypatch.setattr(hints, "_below", refused)
+    with pytest.raises(UserError, match=r"b\*': nothing matches$"):
+        listed([f"{tmp_path}/b*"])
+
+
 def test_a_file_that_grows_while_it_is_listed_is_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

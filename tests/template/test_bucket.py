@@ -31,12 +31,14 @@ from runinference_metrics.options import command_line
 from runinference_metrics import pipeline
 from runinference_metrics.reading.listing import listed
 from runinference_metrics.inference.handler import ClassifierHandler, spec_of
+from runinference_metrics.running.preview import format_options, row_fields
 settings, _ = command_line.parse(sys.argv[1:])
 built = beam.Pipeline(runner=FnApiRunner())
 facts = {"job": "a-job", "runner": "DataflowRunner", "version": "0", "beam_version": "0",
          "python_version": "3", "parameters": settings.as_parameters()}
 pipeline.build(built, pipeline.Plan(settings, listed(settings.input).patterns,
-    ClassifierHandler(spec_of(settings, 1)), True, facts, None))
+    row_fields(settings), format_options(settings), ClassifierHandler(spec_of(settings, 1)), True,
+    facts, None))
 built.run()
 """
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from runinference_metrics.reading.csv_reader import Rows, rows_of
-from runinference_metrics.reading.formats import ONE_COLUMN, Dialect
+from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.formats import ONE_COLUMN, Dialect, FileFormat
 from runinference_metrics.reading.unclear import Unclear
 
 # What sqlcmd and Markdown draw below a header.
@@ -101,3 +103,56 @@ def column_names(header: Sequence[str], dialect: Dialect, text_field: str) -> li
                 name += "_"
         names.append(name)
     return names
+
+
+class Columns:
+    """The columns of a file, as its first row, or the user, names them.
+
+    Args:
+        cells: the first row.
+        found: how the file is written.
+        fields: the fields that matter.
+    """
+
+    def __init__(self, cells: list[str], found: FileFormat, fields: RowFields) -> None:
+        dialect = found.dialect
+        first_row = cells
+        if dialect.row_names:
+            cells = ["", *cells]
+        self.names = column_names(cells, dialect, fields.text_field)
+        stripped = [cell.strip() for cell in cells]
+        # A file may repeat the names that the user gives.
+        said = [] if isinstance(dialect.header, str) else list(dialect.header)
+        # R's header does not name the column of the rows' names.
+        self.has_header = dialect.header == "yes" or stripped in (said, said[1:])
+        # Files with a header that were put behind one another have it again further below.
+        self.header = first_row if self.has_header else [""]
+        self.told_by = "the first row" if dialect.header == "no" else "the header"
+        if isinstance(dialect.header, tuple):
+            self.told_by = "--header"
+        # Columns without a name, as spreadsheets write them at the end.
+        self._nameless = [
+            index for index, cell in enumerate(stripped) if self.has_header and not cell
+        ]
+        # Rows with so many cells are taken as they are.
+        self.usual = -1 if self._nameless else len(self.names)
+        twice = [one for one in fields.named if stripped.count(one) > 1]
+        self.fault = ""
+        if self.has_header and twice:
+            self.fault = f"the header names the column {twice[0]!r} twice"
+
+    def row(self, cells: list[str]) -> dict[str, Any] | None:
+        """A row's cells by name; None if they are not as many as the columns."""
+        names = self.names
+        if len(cells) == len(names) and not self._nameless:
+            return dict(zip(names, cells, strict=True))
+        if len(cells) != len(names):
+            # A delimiter too much at the end of a row is no cell.
+            if len(cells) < len(names) or any(cells[len(names) :]):
+                return None
+            cells = cells[: len(names)]
+        row = dict(zip(names, cells, strict=True))
+        for index in self._nameless:
+            if not cells[index].strip():
+                del row[names[index]]
+        return row

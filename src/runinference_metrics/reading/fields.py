@@ -35,14 +35,8 @@ class RowFields:
         by_name = (*self.texts, *((self.id_field,) if self.id_field else ()), *kept)
         return tuple(dict.fromkeys(by_name))
 
-    def id_of(self, row: dict[str, Any]) -> Any:
-        """The row's id, or None."""
-        return row.get(self.id_field) if self.id_field else None
-
-    def kept(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        """The fields to carry along; None when none are asked for."""
-        if not self.keep_fields:
-            return None
+    def kept(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The fields to carry along."""
         if self.keep_fields == ("*",):
             return {name: value for name, value in row.items() if name not in self.texts}
         return {name: row.get(name) for name in self.keep_fields}
@@ -67,7 +61,7 @@ class RowFields:
             known: fields of other rows: one of them that this row does not have is empty here, as
                 BigQuery leaves out what is NULL.
         """
-        row_id = self.id_of(row)
+        row_id = row.get(self.id_field) if self.id_field else None
         first = row.get(self.text_field)
         text: Text
         if not self.text_pair_field and isinstance(first, str):
@@ -93,7 +87,8 @@ class RowFields:
             num_bytes = sum(len(one.encode()) for one in strings(text))
             if num_bytes > limits.MAX_TEXT_BYTES:
                 return rejections.text_too_long(num_bytes, raw, source, number, row_id)
-        return Record(text, source, number, row_id, self.kept(row), row_bytes)
+        kept = self.kept(row) if self.keep_fields else None
+        return Record(text, source, number, row_id, kept, row_bytes)
 
 
 def _no_string(row: dict[str, Any], name: str, what: str) -> tuple[str, str]:

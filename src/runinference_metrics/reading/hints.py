@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
+from runinference_metrics.errors import UserError
 from runinference_metrics.reading import places
 from runinference_metrics.reading.patterns import EVERYTHING, Pattern
 
@@ -24,7 +25,15 @@ def nothing(patterns: Sequence[Pattern], several: bool) -> str:
     given, first = patterns[0].given, patterns[0]
     which = f" {first.root!r}" if first.exact and first.root != given else ""
     comma = " (a comma parts patterns; in a file's name, write ? for it)" if several else ""
-    return f"{given!r}: nothing matches{which}{comma}; {_what_would(first)}"
+    try:
+        would = f"; {_what_would(first)}"
+    except UserError:
+        # The pattern itself is wrong.
+        raise
+    except Exception:
+        # As where a part of a bucket alone may be listed: the hint is not worth another error.
+        would = ""
+    return f"{given!r}: nothing matches{which}{comma}{would}"
 
 
 def only_skipped(given: Sequence[str], example: str, skipped: Mapping[str, int]) -> str:

@@ -28,8 +28,8 @@ def mistaken(text: str, text_field: str) -> str | None:
     if _SCRIPT.fullmatch(first):
         return "a script that assigns a value: leave of it the JSON lines, or say what a row is"
     if _HIVE in first:
-        step = r"say --input_format=csv and --delimiter=$'\x01'"
-        return rf"columns with '\x01' between them, as Hive writes: {step}"
+        found = r"columns with '\x01' between them, as Hive writes"
+        return rf"{found}: say --input_format=csv and --delimiter=$'\x01'"
     if any(_RULE.fullmatch(line.rstrip("\r")) for line in lines):
         return "a table that is drawn with lines: export it as CSV, or say what a row is"
     if NAMES_OF_R.fullmatch(first) and f'"{text_field}"' in first:

@@ -70,7 +70,7 @@ def _literal(text: str) -> str:
 def _named(given: str, path: str, output: str) -> Pattern:
     """The file or the folder of this name."""
     if places.is_there(path):
-        if places.file(path).fault:
+        if not places.is_remote(path) and places.file(path).fault:
             raise UserError("input", "files, not pipes or devices", repr(path))
         return Pattern(given, path, ("",))
     if places.is_folder(path):

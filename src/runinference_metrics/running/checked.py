@@ -13,6 +13,7 @@ from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.pipeline import Plan
 from runinference_metrics.reading.listing import Listed
+from runinference_metrics.running.preview import format_options, row_fields
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class CheckedRun:
         return Plan(
             self.settings,
             self.listed.patterns,
+            # As those with which the first rows were looked at.
+            row_fields(self.settings),
+            format_options(self.settings),
             handler,
             spread,
             facts,
