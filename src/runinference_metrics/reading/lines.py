@@ -19,6 +19,7 @@ class Lines:
     Attributes:
         number: the number of the last line given.
         cut_from_bytes: the true length of the last line given, if it was cut; else 0.
+        has_zeros: whether a zero byte went by.
 
     Args:
         chunks: the stream.
@@ -34,6 +35,7 @@ class Lines:
         self._held_bytes = 0
         self.number = first_line - 1
         self.cut_from_bytes = 0
+        self.has_zeros = False
 
     @property
     def rest(self) -> bytes:
@@ -42,6 +44,7 @@ class Lines:
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._chunks:
+            self.has_zeros = self.has_zeros or b"\0" in chunk
             while _BOM_WITHIN in chunk:
                 chunk = chunk.replace(_BOM_WITHIN, b"\n")
             self._at_start = self._at_start or chunk.startswith(_BOM)

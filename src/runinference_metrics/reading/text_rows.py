@@ -8,6 +8,8 @@ from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
 
 _BOM = b"\xef\xbb\xbf"
+# Half of an English text in UTF-16 are zeros. PowerShell's >> adds such to a file of any encoding.
+_MOST_ZEROS = 1 / 3
 
 
 def text_rows(
@@ -27,6 +29,11 @@ def text_rows(
             continue
         if not text.strip():
             yield None
+        elif lines.has_zeros and len(text) - 1 > text.count("\0") > _MOST_ZEROS * len(text):
+            detail = (
+                "the row has a zero in every second byte, as UTF-16 that is added to a file has"
+            )
+            yield Rejected("invalid_encoding", detail, "read", source, lines.number, text)
         elif has_pairs or len(line) > limits.MAX_TEXT_BYTES:
             yield _refused(text, len(line), source, lines.number, has_pairs)
         else:
