@@ -118,7 +118,7 @@ FILES: dict[str, tuple[bytes, list[Outcome]]] = {
         (b'{"text": "good"}{"text": "fine"}', Dead("malformed_json")),
         (b"{'text': 'good'}", Dead("malformed_json")),
         (b'{"text": "raw \t tab"}', Dead("malformed_json")),
-        (b'\xef\xbb\xbf{"text": "a mark inside"}', Dead("malformed_json")),
+        (b'\xef\xbb\xbf{"text": "a mark inside"}', "a mark inside"),
         (b'{"text": "\xc3"}', Dead("invalid_utf8")),
         (b'{"text": "first", "text": "good"}', "good"),
         (b'{"text": "good", "n": ' + NESTED.encode() + b"}", Dead("malformed_json")),
@@ -142,7 +142,7 @@ FILES: dict[str, tuple[bytes, list[Outcome]]] = {
         b'id,text,n\n1,good\n2,good,5,6\n3,"two\nlines",5\n4,n\x00l,5\n5,"=1+1",5\n6,a\rb,5\n'
         b'7, "spaced",5\n8,"",5\n\n9,b\xe9,5\n10,fine,5',
         [Dead("malformed_csv"), Dead("malformed_csv"), "two\nlines", "n\x00l", "=1+1",
-         Dead("malformed_csv"), ' "spaced"', BLANK, BLANK, Dead("invalid_utf8"),
+         Dead("malformed_csv"), 'spaced', BLANK, BLANK, Dead("invalid_utf8"),
          "fine"],
     ),
     "header_twice.csv": (b"text,text\ngood,fine\n", [Dead("malformed_csv")] * 2),

@@ -59,12 +59,14 @@ def test_lines_are_the_same_however_the_stream_is_cut(
     lines = Lines(iter(chunks), first_line, max_bytes)
     found = [(lines.number, line, lines.cut_from_bytes) for line in lines]
     whole = b"".join(chunks).split(b"\n")
-    if not whole[-1]:
+    if not whole[-1].replace(b"\xef\xbb\xbf", b""):
         whole.pop()
     expected = []
     for number, line in enumerate(whole, first_line):
+        while line.startswith(b"\xef\xbb\xbf"):
+            line = line.removeprefix(b"\xef\xbb\xbf")
         cut = len(line) if len(line) > max_bytes else 0
-        expected.append((number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, cut))
+        expected.append((number, line, cut))
     assert found == expected
     assert lines.rest == b""
 
@@ -296,6 +298,8 @@ def test_every_json_line_is_one_record_one_rejection_or_one_blank(
 ) -> None:
     # Behind a blank, nothing is the beginning of an archive.
     lines = [b" " + line.replace(b"\n", b" ") for line in lines]
+    # With that alone in its first line, a file is said to be one object over several lines.
+    assume(not any(line.decode(errors="ignore").strip() == "{" for line in lines))
     found = read(tmp_path / "a.jsonl", b"".join(line + b"\n" for line in lines), FIELDS, UTF8)
     assert len(found) == len(lines)
     positions = [one.position for one in found if one is not None]

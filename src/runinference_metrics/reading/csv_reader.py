@@ -1,10 +1,17 @@
 """Python's reader of CSV, for a dialect."""
 
 import csv
+import io
 from collections.abc import Iterable
 from typing import Any
 
-from runinference_metrics.reading.formats import ESCAPED, LETTERS, Dialect
+from runinference_metrics.reading import limits
+from runinference_metrics.reading.formats import ESCAPED, LETTERS, SINGLE, Dialect
+
+# Rows that are looked at: enough to tell chance from habit.
+_MOST_ROWS = 20
+
+Rows = list[list[str]]
 
 
 def reader(lines: Iterable[str], dialect: Dialect, strict: bool) -> Any:
@@ -20,6 +27,26 @@ def reader(lines: Iterable[str], dialect: Dialect, strict: bool) -> Any:
         delimiter=dialect.delimiter,
         doublequote=dialect.quotes != ESCAPED,
         escapechar="\\" if dialect.quotes == ESCAPED else None,
+        quotechar="'" if dialect.quotes == SINGLE else '"',
+        skipinitialspace=dialect.blanks,
         quoting=csv.QUOTE_NONE if dialect.quotes == LETTERS else csv.QUOTE_MINIMAL,
         strict=strict,
     )
+
+
+def rows_of(sample: str, dialect: Dialect, whole: bool, most: int = _MOST_ROWS) -> Rows:
+    """The first rows of a sample, blank ones empty; without a last one that may be cut.
+
+    Args:
+        sample: the beginning of a file, from `first_line` on.
+        dialect: how it is written.
+        whole: whether the sample is the whole of the file.
+        most: the most rows.
+    """
+    csv.field_size_limit(limits.MAX_ROW_BYTES)
+    found: Rows = []
+    for row in reader(io.StringIO(sample, newline=""), dialect, strict=False):
+        if len(found) == most:
+            return found
+        found.append(row)
+    return found if whole else found[:-1]

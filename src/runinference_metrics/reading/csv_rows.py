@@ -1,18 +1,24 @@
 """CSV to records: rows below a header, whose quoted cells may hold newlines."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from runinference_metrics.reading import limits, rejections
+from runinference_metrics.reading.columns import column_names
 from runinference_metrics.reading.compression import CorruptFile
 from runinference_metrics.reading.csv_reader import reader
-from runinference_metrics.reading.dialects import column_names
 from runinference_metrics.reading.fields import RowFields
-from runinference_metrics.reading.formats import Dialect, FileFormat
+from runinference_metrics.reading.formats import ESCAPED, Dialect, FileFormat
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.records.record import Record, Rejected
+
+# What MySQL, PostgreSQL and Hive write for NULL.
+_NULL, _NULL_BYTES = "\\N", b"\\N"
+# What sqlcmd and Markdown draw below a header.
+_UNDERLINE = re.compile(r"\s*:?-{2,}:?\s*|\s*")
 
 
 class _RowTooLong(Exception):
@@ -22,8 +28,12 @@ class _RowTooLong(Exception):
 class _CsvLines:
     """Decoded lines for csv.reader, remembering what the current row was made of."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, dialect: Dialect) -> None:
         self._lines = lines
+        # A backslash before a letter that needs none is itself.
+        known = re.escape(f'\\"{dialect.delimiter}'.encode())
+        is_escape = dialect.quotes == ESCAPED
+        self._itself = re.compile(rb"(\\[%s])|\\(?=.)" % known) if is_escape else None
         self._iterator = iter(lines)
         self.begin()
 
@@ -32,6 +42,7 @@ class _CsvLines:
         self.row: list[bytes] = []
         self.row_bytes = 0
         self.undecodable = False
+        self.has_null = False
         self.number = self._lines.number + 1
 
     def raw(self) -> bytes:
@@ -63,6 +74,10 @@ class _CsvLines:
         self.row_bytes += (self._lines.cut_from_bytes or len(line)) + 1
         if self.row_bytes > limits.MAX_ROW_BYTES:
             raise _RowTooLong
+        if _NULL_BYTES in line:
+            self.has_null = True
+        if self._itself and b"\\" in line:
+            line = self._itself.sub(lambda found: found[1] or b"\\\\", line)
         try:
             return line.decode() + "\n"
         except UnicodeDecodeError:
@@ -82,10 +97,17 @@ class _Columns:
 
     def __init__(self, cells: list[str], found: FileFormat, fields: RowFields) -> None:
         dialect = found.dialect
+        first_row = cells
+        if dialect.row_names:
+            cells = ["", *cells]
         self.names = column_names(cells, dialect, fields.text_field)
         stripped = [cell.strip() for cell in cells]
         # A file may repeat the names that the user gives.
-        self.has_header = dialect.header == "yes" or stripped == list(dialect.header)
+        said = [] if isinstance(dialect.header, str) else list(dialect.header)
+        # R's header does not name the column of the rows' names.
+        self.has_header = dialect.header == "yes" or stripped in (said, said[1:])
+        # Files with a header that were put behind one another have it again further below.
+        self.header = first_row if self.has_header else []
         self.told_by = "the first row" if dialect.header == "no" else "the header"
         if isinstance(dialect.header, tuple):
             self.told_by = "--header"
@@ -120,11 +142,12 @@ def csv_rows(
 ) -> Iterator[Record | Rejected | None]:
     """The record, rejected row or None (blank) of each row below the header."""
     csv.field_size_limit(limits.MAX_ROW_BYTES)
-    tracked = _CsvLines(lines)
+    tracked = _CsvLines(lines, found.dialect)
     for _ in range(found.dialect.first_line - 1):
         next(tracked, None)
     rows = reader(tracked, found.dialect, strict=True)
     columns: _Columns | None = None
+    below_header = False
     # Why no row of the file can be read.
     fault = ""
     unusable = ""
@@ -168,10 +191,18 @@ def csv_rows(
             columns = _Columns(cells, found, fields)
             fault = columns.fault
             if columns.has_header and not fault:
+                below_header = True
                 continue
         if columns and not problem and not fault:
             # All rows but those with a fault.
+            if cells == columns.header or (below_header and _is_underline(cells)):
+                below_header = False
+                yield None
+                continue
+            below_header = False
             if (row := columns.row(cells)) is not None:
+                if tracked.has_null:
+                    row = {name: None if cell == _NULL else cell for name, cell in row.items()}
                 yield tracked.shown(fields.record(row, "", tracked.row_bytes, source, number))
                 continue
             expected = f"{len(columns.names)} cells, as in {columns.told_by}"
@@ -180,3 +211,8 @@ def csv_rows(
             fault = fault or unusable
         text = tracked.raw().decode()
         yield Rejected("malformed_csv", problem or fault, "read", source, number, text)
+
+
+def _is_underline(cells: list[str]) -> bool:
+    """Whether a row is a line drawn below the header."""
+    return any("-" in cell for cell in cells) and all(map(_UNDERLINE.fullmatch, cells))

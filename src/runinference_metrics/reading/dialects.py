@@ -1,44 +1,23 @@
 """How a CSV file is written: what parts its columns, where its header is."""
 
-import csv
 import io
 import re
-from collections.abc import Sequence
+from dataclasses import replace
 
-from runinference_metrics.reading import limits
-from runinference_metrics.reading.csv_reader import reader
+from runinference_metrics.reading.columns import with_columns
+from runinference_metrics.reading.csv_reader import Rows, reader, rows_of
 from runinference_metrics.reading.formats import AUTO, Dialect, FormatOptions
-from runinference_metrics.reading.quotes import quotes_of
+from runinference_metrics.reading.quotes import has_blanks, quotes_of
 from runinference_metrics.reading.unclear import Unclear
 
 CANDIDATES = (",", ";", "\t", "|")
 TAKES = "what parts the columns: comma, semicolon, tab, pipe, or another character"
-# Rows that are looked at: enough to tell chance from habit.
-_MOST_ROWS = 20
 # A title, a date and blank lines may stand above a header, not more.
 _MOST_LINES_ABOVE = 10
+# Names that R's write.table puts into quotes, and what it puts between them.
+_NAMES_OF_R = re.compile(r'"[^"]*"(?: "[^"]*")+\r?')
 # Excel's own way to say what parts the columns.
 _SEP = re.compile(r'"?sep=(.)"?\r?', re.IGNORECASE)
-
-Rows = list[list[str]]
-
-
-def rows_of(sample: str, dialect: Dialect, whole: bool, most: int = _MOST_ROWS) -> Rows:
-    """The first rows of a sample, blank ones empty; without a last one that may be cut.
-
-    Args:
-        sample: the beginning of a file, from `first_line` on.
-        dialect: how it is written.
-        whole: whether the sample is the whole of the file.
-        most: the most rows.
-    """
-    csv.field_size_limit(limits.MAX_ROW_BYTES)
-    found: Rows = []
-    for row in reader(io.StringIO(sample, newline=""), dialect, strict=False):
-        if len(found) == most:
-            return found
-        found.append(row)
-    return found if whole else found[:-1]
 
 
 def dialect_of(
@@ -65,10 +44,14 @@ def dialect_of(
     header = "yes" if options.header == AUTO else options.header
     if delimiter == AUTO:
         delimiter = _delimiter(sample, whole, header, text_field, usual)
-    found = Dialect(delimiter, quotes_of(sample, delimiter, whole), header, line)
+    found = Dialect(delimiter, header=header, first_line=line)
     if header == "yes" and (above := _lines_above(sample, found, whole, text_field)):
-        found = Dialect(delimiter, found.quotes, header, line + above)
-    return found
+        sample = sample.split("\n", above)[above]
+        found = replace(found, first_line=line + above)
+    found = replace(found, quotes=quotes_of(sample, delimiter, whole))
+    if has_blanks(sample, found, whole):
+        found = replace(found, blanks=True)
+    return with_columns(sample, found, whole, text_field) if header == "yes" else found
 
 
 def _delimiter(
@@ -76,6 +59,8 @@ def _delimiter(
 ) -> str:
     first = sample.partition("\n")[0]
     there = [one for one in CANDIDATES if one in first]
+    if not there and _NAMES_OF_R.fullmatch(first):
+        return " "
     # Most files: one candidate in a header with the text's column.
     if header == "yes" and len(there) < 2 and text_field in first:
         return there[0] if there else usual
@@ -125,29 +110,3 @@ def _lines_above(sample: str, dialect: Dialect, whole: bool, text_field: str) ->
     for _ in range(found):
         next(above)
     return above.line_num
-
-
-def column_names(header: Sequence[str], dialect: Dialect, text_field: str) -> list[str]:
-    """The names of a file's columns, each of them another.
-
-    A column without a name, or with one that is taken, is called by its number, from 1.
-
-    Args:
-        header: the cells of the first row.
-        dialect: what the user or the file says of the header.
-        text_field: what the only column of a file without a header is called.
-    """
-    given: Sequence[str] = header
-    if dialect.header == "no":
-        given = [text_field] if len(header) == 1 else [""] * len(header)
-    elif isinstance(dialect.header, tuple):
-        given = dialect.header
-    names: list[str] = []
-    for number, cell in enumerate(given, 1):
-        name = cell.strip()
-        if not name or name in names:
-            name = str(number)
-            while name in names or name in given:
-                name += "_"
-        names.append(name)
-    return names

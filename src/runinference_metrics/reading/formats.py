@@ -8,8 +8,19 @@ AUTO = "auto"
 # Quotes frame cells, and inside of them each is written twice, or behind a backslash; or they are
 # letters as any other.
 DOUBLED, ESCAPED, LETTERS = "quotes doubled", "quotes escaped", "quotes as letters"
+# Apostrophes frame them.
+SINGLE = "single quotes"
+# What parts the columns of a file that has but one, and parts nothing therefore.
+ONE_COLUMN = "\x1f"
 # What parts columns, as people call it.
-_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes", " ": "spaces"}
+_DELIMITER_NAMES = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "pipes",
+    " ": "spaces",
+    ONE_COLUMN: "one column",
+}
 
 
 @dataclass(frozen=True)
@@ -41,15 +52,19 @@ class Dialect:
 
     Args:
         delimiter: what parts its columns.
-        quotes: how quotes stand in it: `DOUBLED`, `ESCAPED` or `LETTERS`.
+        quotes: how quotes stand in it: `DOUBLED`, `ESCAPED`, `LETTERS` or `SINGLE`.
         header: whether a header comes first, "yes" or "no"; or the columns' names.
         first_line: the line on which the header stands, or else the first row.
+        blanks: whether a blank behind a delimiter is no part of a cell.
+        row_names: whether a column without a name in the header comes first, as R writes it.
     """
 
     delimiter: str = ","
     quotes: str = DOUBLED
     header: str | tuple[str, ...] = "yes"
     first_line: int = 1
+    blanks: bool = False
+    row_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,8 @@ class FileFormat:
                 words.append("columns named by --header")
             if self.dialect.quotes != DOUBLED:
                 words.append(self.dialect.quotes)
+            if self.dialect.row_names:
+                words.append("row names first")
         words.append(self.encoding)
         if self.bare_returns:
             words.append("lines end with CR")

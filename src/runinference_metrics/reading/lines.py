@@ -5,6 +5,10 @@ from collections.abc import Iterable, Iterator
 from runinference_metrics.reading import limits
 
 _BOM = b"\xef\xbb\xbf"
+# Files that were put behind one another bring their marks along.
+_BOM_WITHIN = b"\n" + _BOM
+# No line has more marks than this before it; they count as no part of it.
+_MOST_MARKS_BYTES = 16 * len(_BOM)
 
 
 class Lines:
@@ -24,7 +28,7 @@ class Lines:
 
     def __init__(self, chunks: Iterable[bytes], first_line: int, max_bytes: int) -> None:
         self._chunks = chunks
-        self._at_start = first_line == 1
+        self._at_start = True
         self._max_bytes = max_bytes
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -38,6 +42,9 @@ class Lines:
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._chunks:
+            while _BOM_WITHIN in chunk:
+                chunk = chunk.replace(_BOM_WITHIN, b"\n")
+            self._at_start = self._at_start or chunk.startswith(_BOM)
             *complete, last = chunk.split(b"\n")
             for piece in complete:
                 self.number += 1
@@ -48,24 +55,26 @@ class Lines:
                     yield piece
             if last:
                 self._hold(last)
-        if self._held:
+        if self._held and (last := self._joined(b"")):
             self.number += 1
-            yield self._joined(b"")
+            yield last
 
     def _hold(self, piece: bytes) -> None:
         self._held_bytes += len(piece)
         self._held.append(piece)
-        if self._held_bytes > self._max_bytes:
-            self._held = [self.rest[: limits.ROW_PREFIX_BYTES]]
+        if self._held_bytes > self._max_bytes + _MOST_MARKS_BYTES:
+            self._held = [self.rest[: limits.ROW_PREFIX_BYTES + _MOST_MARKS_BYTES]]
 
     def _joined(self, piece: bytes) -> bytes:
         """The line that ends with `piece`."""
         self._hold(piece)
         line = self.rest
+        # Of a file's first line, and of one that lies across two chunks.
+        while line.startswith(_BOM):
+            line = line.removeprefix(_BOM)
+            self._held_bytes -= len(_BOM)
         if self._held_bytes > self._max_bytes:
             self.cut_from_bytes = self._held_bytes
-        self._held, self._held_bytes = [], 0
-        if self._at_start:
-            self._at_start = False
-            line = line.removeprefix(_BOM)
+            line = line[: limits.ROW_PREFIX_BYTES]
+        self._held, self._held_bytes, self._at_start = [], 0, False
         return line

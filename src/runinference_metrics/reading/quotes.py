@@ -2,32 +2,44 @@
 
 import csv
 import io
+from dataclasses import replace
 
 from runinference_metrics.reading import limits
-from runinference_metrics.reading.csv_reader import reader
-from runinference_metrics.reading.formats import DOUBLED, ESCAPED, LETTERS, Dialect
+from runinference_metrics.reading.csv_reader import Rows, reader
+from runinference_metrics.reading.formats import DOUBLED, ESCAPED, LETTERS, SINGLE, Dialect
 
 # Of these nearly all files with quoted cells show that quotes frame them.
 _FIRST_LINES = 16
 
 
 def quotes_of(sample: str, delimiter: str, whole: bool) -> str:
-    """`DOUBLED`, `ESCAPED` or `LETTERS`.
+    """`DOUBLED`, `ESCAPED`, `LETTERS` or `SINGLE`.
 
     Args:
         sample: the beginning of a file, decoded.
         delimiter: what parts its columns.
         whole: whether that is the whole of it.
     """
-    if '"' not in sample:
+    if sample.startswith("'") and _are_single(sample.partition("\n")[0], delimiter):
+        return SINGLE
+    is_escape = f"\\{delimiter}" in sample or '\\"' in sample
+    if '"' not in sample and not is_escape:
         return DOUBLED
     if _are_letters(sample, delimiter, whole):
         return LETTERS
-    # Spark writes them behind a backslash.
-    if '\\"' not in sample:
+    # Spark writes them behind a backslash, and pandas delimiters too, where it quotes nothing.
+    if not is_escape:
         return DOUBLED
-    doubled, escaped = Dialect(delimiter), Dialect(delimiter, ESCAPED)
-    return ESCAPED if _faults(sample, escaped, whole) < _faults(sample, doubled, whole) else DOUBLED
+    doubled, others = _faults(sample, Dialect(delimiter), whole)
+    escaped, rows = _faults(sample, Dialect(delimiter, ESCAPED), whole)
+    # Who doubles quotes puts a cell with one into quotes: \" outside of any is no other's.
+    alike = doubled == escaped and len(others) == len(rows) and '\\"' in sample
+    return ESCAPED if escaped < doubled or alike else DOUBLED
+
+
+def _are_single(header: str, delimiter: str) -> bool:
+    cells = header.rstrip("\r").split(delimiter)
+    return all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells)
 
 
 def _are_letters(sample: str, delimiter: str, whole: bool) -> bool:
@@ -63,19 +75,39 @@ def _differ(lines: list[str], delimiter: str, delimiters: int) -> bool:
     return any(line.count(delimiter) != delimiters and line.strip() for line in lines)
 
 
-def _faults(sample: str, dialect: Dialect, whole: bool) -> int:
-    """How many rows of a sample break the dialect's rules."""
+def has_blanks(sample: str, dialect: Dialect, whole: bool) -> bool:
+    """Whether a blank stands between a delimiter and a cell in quotes, as people write it.
+
+    Args:
+        sample: the beginning of a file, decoded.
+        dialect: how it is written, as far as known.
+        whole: whether that is the whole of it.
+    """
+    if f'{dialect.delimiter} "' not in sample or dialect.quotes == LETTERS:
+        return False
+    kept, rows = _faults(sample, dialect, whole)
+    left_out, _ = _faults(sample, replace(dialect, blanks=True), whole)
+    framed = any(cell.startswith(' "') and cell.endswith('"') for row in rows for cell in row)
+    return left_out < kept or (left_out == kept and framed)
+
+
+def _faults(sample: str, dialect: Dialect, whole: bool) -> tuple[int, Rows]:
+    """How many rows of a sample break the dialect's rules, and the others."""
     csv.field_size_limit(limits.MAX_ROW_BYTES)
     rows = reader(io.StringIO(sample, newline=""), dialect, strict=True)
     faults, columns = 0, 0
+    good: Rows = []
     while True:
         try:
             row = next(rows)
         except StopIteration:
-            return faults
+            return faults, good
         except csv.Error as error:
             # A sample that ends inside a cell breaks no rule.
             faults += whole or "unexpected end" not in str(error)
             continue
         columns = columns or len(row)
-        faults += bool(row) and len(row) != columns
+        if row and len(row) != columns:
+            faults += 1
+        else:
+            good.append(row)

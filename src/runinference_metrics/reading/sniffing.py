@@ -8,7 +8,8 @@ from functools import cached_property
 
 from runinference_metrics.reading import binary, dialects, encodings
 from runinference_metrics.reading.compression import named_codec
-from runinference_metrics.reading.dialects import dialect_of, rows_of
+from runinference_metrics.reading.csv_reader import rows_of
+from runinference_metrics.reading.dialects import dialect_of
 from runinference_metrics.reading.formats import AUTO, Dialect, FileFormat, FormatOptions
 from runinference_metrics.reading.unclear import Unclear
 
@@ -36,13 +37,14 @@ class Sample:
     whole: bool
 
     def text(self, encoding: str) -> str:
-        """The characters; what cannot be decoded is left out, as is a byte-order mark."""
+        """The characters; what cannot be decoded is left out, as are byte-order marks."""
         if encoding == "utf-8":
             text = self.head.decode(errors="ignore")
         else:
             decoder = codecs.getincrementaldecoder(encoding)("ignore")
             text = decoder.decode(self.head, self.whole)
-        return text.removeprefix("\ufeff")
+        text = text.lstrip("\ufeff")
+        return text.replace("\n\ufeff", "\n") if "\n\ufeff" in text else text
 
 
 class _Sniffer:
@@ -159,7 +161,8 @@ class _Sniffer:
         try:
             json.JSONDecoder().raw_decode(start)
         except (ValueError, RecursionError):
-            return start.partition("\n")[0].strip() == "{"
+            first, _, rest = start.partition("\n")
+            return first.strip() == "{" and bool(rest.strip())
         return True
 
     def dialect(self) -> Dialect:
