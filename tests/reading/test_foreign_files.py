@@ -249,3 +249,17 @@ def test_what_powershell_adds_to_a_file_is_no_text(tmp_path: Path) -> None:
     letters = [one for one in found if isinstance(one, Rejected)]
     assert {one.reason for one in letters} == {"invalid_encoding"}
     assert letters[0].position == 100
+
+
+@pytest.mark.parametrize(
+    "above",
+    [b"# exported, by me, 2024-01-01\n", b"Report\nFrom,2024-01-01,x,y\nTo,2024-02-01,x,y\n\n"],
+)
+def test_titles_of_several_cells_stand_above_a_header(tmp_path: Path, above: bytes) -> None:
+    content = above + b"id,text\n1,good\n2,bad\n"
+    assert texts(read(tmp_path / "a.csv", content))[-2:] == ["good", "bad"]
+
+
+def test_a_text_called_as_its_column_is_no_header(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.csv", b"id,comment\n1,text\n2,bad\n")
+    assert {one.reason for one in found} == {"missing_text_field"}

@@ -277,6 +277,19 @@ def test_without_a_header_a_bad_first_row_is_one_bad_row(
     assert texts_of(others) == ["fine", "bad"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["-le", "-be"])
+def test_an_order_of_bytes_that_no_mark_tells_is_found_or_asked_for(
+    tmp_path: Path, encoding: str, order: str
+) -> None:
+    said = FormatOptions(encoding=encoding)
+    content = "id,text\n1,gut\n2,schön\n".encode(encoding + order)
+    assert texts_of(read(tmp_path / "a.csv", content, said)) == ["gut", "schön"]
+    (letter,) = read(tmp_path / "b.csv", b"id,text\n1,good\n", said)
+    assert letter.reason == "unknown_format"
+    assert f"--encoding takes {encoding}-le or {encoding}-be for files without" in letter.detail
+
+
 def test_columns_without_names_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"1,good\n2,bad\n")
     part, said = FileRange(str(tmp_path / "a.csv")), FormatOptions(header="no")

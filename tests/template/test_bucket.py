@@ -37,8 +37,8 @@ built = beam.Pipeline(runner=FnApiRunner())
 facts = {"job": "a-job", "runner": "DataflowRunner", "version": "0", "beam_version": "0",
          "python_version": "3", "parameters": settings.as_parameters()}
 pipeline.build(built, pipeline.Plan(settings, listed(settings.input).patterns,
-    row_fields(settings), format_options(settings), ClassifierHandler(spec_of(settings, 1)), True,
-    facts, None))
+    row_fields(settings), format_options(settings),
+    ClassifierHandler(spec_of(settings, 1)), True, facts, None))
 built.run()
 """
 

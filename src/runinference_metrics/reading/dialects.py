@@ -88,13 +88,19 @@ def _steady(rows: Rows, columns: int | None) -> bool:
 
 
 def _header_row(rows: Rows, text_field: str) -> int | None:
-    """Which row is the header: the first, or one below titles, which fill one column at most."""
+    """Which row is the header: the first, or one below titles.
+
+    These fill one column at most, or have another number of cells than all rows from the header on.
+    """
     for index, row in enumerate(rows[:_MOST_LINES_ABOVE]):
         cells = [cell.strip() for cell in row]
-        if text_field in cells:
-            return index if len(cells) > 1 or not any(rows[:index]) else None
-        if sum(bool(cell) for cell in cells) > 1:
-            return None
+        if text_field not in cells:
+            continue
+        above, below = rows[:index], [len(one) for one in rows[index:] if one]
+        if not any(sum(bool(cell.strip()) for cell in one) > 1 for one in above):
+            return index if len(cells) > 1 or not any(above) else None
+        is_apart = len(below) > 1 and len(set(below)) == 1 and below[0] > 1
+        return index if is_apart and all(len(one) != below[0] for one in above) else None
     return None
 
 

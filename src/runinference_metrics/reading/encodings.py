@@ -30,6 +30,8 @@ _LOOKED_AT_BYTES = 1 << 12
 # whose characters have no habits that tell the two orders apart.
 _HIGH_BYTES = {"utf-16-le": 1, "utf-16-be": 0}
 _FIRST_CJK = 0x20
+# Python's decoders of these end with an error where no mark tells the order.
+_WITH_MARKS = ("utf-16", "utf-32")
 # What is shown on either side of a byte that is wrong.
 _AROUND_BYTES = 20
 
@@ -45,9 +47,11 @@ def encoding_of(head: bytes, said: str | None = None) -> str:
         said: the name of its encoding, if somebody says it.
 
     Raises:
-        Unclear: it is no UTF-8, and what it is cannot be told.
+        Unclear: it is no UTF-8, and what it is cannot be told; or it lacks a mark that it needs.
     """
     if not head.startswith(_ANY_MARK):
+        if said in _WITH_MARKS:
+            return _ordered(head[:_LOOKED_AT_BYTES], said)
         return said or _unmarked(head)
     mark, marked = next(one for one in _MARKS if head.startswith(one[0]))
     text = head[len(mark) : len(mark) + _LOOKED_AT_BYTES]
@@ -73,6 +77,16 @@ def _unmarked(head: bytes) -> str:
     if len(likely) == 1:
         return likely[0]
     raise Unclear("encoding", TAKES, "many zero bytes, as in files that are no text or UTF-16")
+
+
+def _ordered(looked_at: bytes, said: str) -> str:
+    """The one of an encoding's two orders that the bytes of a file without a mark show."""
+    shows = _is_utf16 if said == "utf-16" else _written
+    likely = [one for one in (f"{said}-le", f"{said}-be") if shows(looked_at, one)]
+    if len(likely) == 1:
+        return likely[0]
+    takes = f"{said}-le or {said}-be for files without a mark"
+    raise Unclear("encoding", takes, f"no mark of {said}, and no order of its bytes that shows")
 
 
 def _is_utf16(looked_at: bytes, encoding: str) -> bool:
