@@ -126,6 +126,7 @@ def test_rows_that_a_late_quote_holds_together_are_no_text(tmp_path: Path) -> No
         (b'id, text\n1, "so, it is"\n2, "good"\n', ["so, it is", "good"]),
         (b"'id','text'\n'1','so, it is'\n'2','it''s good'\n", ["so, it is", "it's good"]),
         # A backslash is no escape where a cell ends with it.
+        (b'id,text\n1,"""\\"\n', ['"\\']),
         (b'id,text\n1,"C:\\dir\\"\n2,"bad"\n', ["C:\\dir\\", "bad"]),
     ],
 )  # fmt: skip

@@ -33,7 +33,9 @@ def quotes_of(sample: str, delimiter: str, whole: bool) -> str:
     doubled, others = _faults(sample, Dialect(delimiter), whole)
     escaped, rows = _faults(sample, Dialect(delimiter, ESCAPED), whole)
     # Who doubles quotes puts a cell with one into quotes: \" outside of any is no other's.
-    alike = doubled == escaped and len(others) == len(rows) and '\\"' in sample
+    alike = (
+        doubled == escaped and len(others) == len(rows) and '\\"' in sample and '""' not in sample
+    )
     return ESCAPED if escaped < doubled or alike else DOUBLED
 
 
