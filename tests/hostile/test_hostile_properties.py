@@ -111,6 +111,10 @@ def test_every_row_is_a_record_a_dead_letter_or_blank(
         if letter.reason == "row_too_long":
             assert int(re.findall(r"has ([\d,]+) bytes", letter.detail)[0].replace(",", "")) > 40
     # Each line of these is one row, whatever is in it.
-    if name in ("a.txt", "a.jsonl") and "utf-8" in counted.file_format:
+    is_plain = "utf-8" in counted.file_format and "CR" not in counted.file_format
+    if name in ("a.txt", "a.jsonl") and is_plain:
+        # A last line of byte-order marks alone is none.
+        while content.endswith(b"\xef\xbb\xbf"):
+            content = content.removesuffix(b"\xef\xbb\xbf")
         ended = content.endswith(b"\n") or not content
         assert counted.read == content.count(b"\n") + (0 if ended else 1)
