@@ -125,6 +125,8 @@ def test_rows_that_a_late_quote_holds_together_are_no_text(tmp_path: Path) -> No
         # Written by hand.
         (b'id, text\n1, "so, it is"\n2, "good"\n', ["so, it is", "good"]),
         (b"'id','text'\n'1','so, it is'\n'2','it''s good'\n", ["so, it is", "it's good"]),
+        # A cell of two lines, each of which looks like a row.
+        (b'id,text\n,"\n,"\n1,good\n', ["\n,", "good"]),
         # A backslash is no escape where a cell ends with it.
         (b'id,text\n1,"""\\"\n', ['"\\']),
         (b'id,text\n1,"C:\\dir\\"\n2,"bad"\n', ["C:\\dir\\", "bad"]),

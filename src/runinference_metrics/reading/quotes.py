@@ -65,6 +65,9 @@ def _are_letters(sample: str, delimiter: str, whole: bool) -> bool:
     for line in lines[: len(lines) - (2 if whole and not lines[-1] else 1)]:
         if '"' in line:
             for cell in line.rstrip("\r").split(delimiter):
+                if cell == '"':
+                    # It begins or ends a cell of several lines; no text is a quote alone.
+                    return False
                 is_framed = len(cell) > 1 and cell[0] == cell[-1] == '"' and cell.count('"') == 2
                 framed += is_framed
                 stray += '"' in cell and not is_framed
