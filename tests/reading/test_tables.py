@@ -199,7 +199,9 @@ def test_what_parts_the_columns_is_found(tmp_path: Path, delimiter: str, name: s
          ['he said "good", twice', "plain"]),
         # GLUE, and scripts without a library: quotes are letters, which swallow no rows.
         (b'id\ttext\n1\t"he said\n2\tshe said"\n3\t"both"\n', ['"he said', 'she said"', '"both"']),
-        (b'id,text\n1,"he said\n2,she said"\n3,so\n', ['"he said', 'she said"', "so"]),
+        (b'id,text\n1,"he" said\n2,she "said"\n3,so\n', ['"he" said', 'she "said"', "so"]),
+        # Between commas a cell may have two lines.
+        (b'id,text\n1,"he said\n2,she said"\n3,so\n', ["he said\n2,she said", "so"]),
         (b'id\ttext\n1\t"a ""b"""\n2\t"c\td"\n', ['a "b"', "c\td"]),
         (b'id\ttext\n1\t"c\nd"\n', ["c\nd"]),
         # A title, and blank lines above the header.

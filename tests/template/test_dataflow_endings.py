@@ -124,7 +124,7 @@ def test_a_job_that_is_done(bucket: dict[str, str], service: Service) -> None:  
     assert f"Job {ID} on Dataflow. {ADDRESS}" in err
     assert "12,345 texts classified" in err
     assert "JOB_MESSAGE_BASIC: Starting 1 workers in us-central1-a..." in err
-    assert {line.split()[0] for line in err.splitlines()} == {"INFO", "Job", "12,345"}
+    assert {line.split()[0] for line in err.splitlines()} == {"INFO", "Input:", "Job", "12,345"}
     assert "JOB_STATE_RUNNING" in err
     assert "Results are in gs://results/done2" in out
     assert "num_inferences" in out

@@ -25,7 +25,11 @@ def quotes_of(sample: str, delimiter: str, whole: bool) -> str:
     is_escape = f"\\{delimiter}" in sample or '\\"' in sample
     if '"' not in sample and not is_escape:
         return DOUBLED
-    if _are_letters(sample, delimiter, whole):
+    # Between commas a cell of several lines may look the same: there they are letters only where
+    # the other reading breaks a rule.
+    if _are_letters(sample, delimiter, whole) and (
+        delimiter == "\t" or _faults(sample, Dialect(delimiter), whole)[0]
+    ):
         return LETTERS
     # Spark writes them behind a backslash, and pandas delimiters too, where it quotes nothing.
     if not is_escape:
