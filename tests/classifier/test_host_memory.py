@@ -44,8 +44,8 @@ def page_faults(how: str) -> int:
 @pytest.mark.starts
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
 def test_tensors_map_little_memory_anew() -> None:
-    # 282 to 2,386 were seen, against 45,000 to 47,000.
-    assert page_faults("kept") < page_faults("given back") / 5
+    # 282 to 5,053 were seen, against 18,430 to 57,345.
+    assert page_faults("kept") < page_faults("given back") / 2
 
 
 def test_a_classifier_on_a_cpu_keeps_freed_memory(
