@@ -1,6 +1,7 @@
 """That no result becomes input, on a disk and in a bucket."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from buckets_for_tests import emulated
 from runinference_metrics.errors import UserError
+from runinference_metrics.running import input as running_input
 from runinference_metrics.running.input import check_input
 
 NAMES = ["in/a.txt", "in/out/predictions-00000-of-00001.jsonl", "in/out/mine.txt", "b.txt"]
@@ -104,4 +106,25 @@ def test_a_folder_that_is_shut_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     assert str(refused.value) == (
         f"--input takes patterns that can be listed; got '{tmp_path}/in': '{tmp_path}/in/shut/': "
         "Permission denied"
+    )
+
+
+def test_a_bucket_that_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text("good\n")
+    monkeypatch.setattr(running_input, "PATIENCE_SECS", 0.05)
+    listing = running_input.listed
+
+    def slow(*given: object) -> object:
+        time.sleep(0.5)
+        return listing(*given)
+
+    check_input([str(tmp_path)], "/elsewhere")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(running_input, "listed", slow)
+    check_input([str(tmp_path)], "/elsewhere")
+    assert capsys.readouterr().err == (
+        "Input: still being listed. A bucket that does not answer is asked again for two minutes: "
+        "is there a network?\n"
     )

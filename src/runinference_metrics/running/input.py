@@ -1,8 +1,11 @@
 """The input before a run starts: which files there are, and that no result becomes input."""
 
+import contextlib
 import fnmatch
 import os
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from runinference_metrics.dataflow.refusals import refused
@@ -10,6 +13,10 @@ from runinference_metrics.errors import UserError, first_line
 from runinference_metrics.reading.listing import CannotList, Listed, listed
 from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS, RESULT_PATTERNS
+
+# Listing a folder takes less, and who waits longer wonders. Google's client gives up after two
+# minutes and says nothing meanwhile.
+PATIENCE_SECS = 10.0
 
 
 def check_input(given: Sequence[str], output: str) -> Listed:
@@ -23,7 +30,8 @@ def check_input(given: Sequence[str], output: str) -> Listed:
         UserError: a pattern matches nothing, a file that cannot be read, or results.
     """
     try:
-        found = listed(given, output)
+        with _told_when_slow():
+            found = listed(given, output)
     except CannotList as error:
         why = why_not(error.__cause__ or error)
         got = f"{error.given!r}: {why}"
@@ -31,6 +39,22 @@ def check_input(given: Sequence[str], output: str) -> Listed:
     if output:
         _check_apart(found, output)
     return found
+
+
+@contextlib.contextmanager
+def _told_when_slow() -> Iterator[None]:
+    """Says why nothing happens, if a bucket does not answer."""
+    line = (
+        "Input: still being listed. A bucket that does not answer is asked again for two minutes: "
+        "is there a network?"
+    )
+    timer = threading.Timer(PATIENCE_SECS, lambda: print(line, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def why_not(error: BaseException) -> str:
