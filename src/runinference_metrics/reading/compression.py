@@ -24,45 +24,55 @@ class CorruptFile(Exception):
     """Compressed data ends early or is damaged."""
 
 
-class _Gzip:
+class _Member:
+    """One member of a file, and a decompressor of Python's own for it."""
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decoder.unused_data
+
+
+class _Gzip(_Member):
     """One member of a gzip file."""
 
     def __init__(self) -> None:
         # 16 + MAX_WBITS tells zlib to expect gzip's header.
-        self._decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        super().__init__(zlib.decompressobj(16 + zlib.MAX_WBITS))
 
     def decompress(self, data: bytes) -> Iterator[bytes]:
         while data and not self._decoder.eof:
             yield self._decoder.decompress(data, _CHUNK_BYTES)
             data = self._decoder.unconsumed_tail
 
-    @property
-    def eof(self) -> bool:
-        return self._decoder.eof
 
-    @property
-    def unused_data(self) -> bytes:
-        return self._decoder.unused_data
-
-
-class _Bzip2:
-    """One member of a bzip2 file."""
-
-    def __init__(self) -> None:
-        self._decoder = bz2.BZ2Decompressor()
+class _Blocks(_Member):
+    """One member of a file in blocks, which the decompressor keeps until they were asked for."""
 
     def decompress(self, data: bytes) -> Iterator[bytes]:
         yield self._decoder.decompress(data, _CHUNK_BYTES)
         while not self._decoder.eof and not self._decoder.needs_input:
             yield self._decoder.decompress(b"", _CHUNK_BYTES)
 
-    @property
-    def eof(self) -> bool:
-        return self._decoder.eof
 
-    @property
-    def unused_data(self) -> bytes:
-        return self._decoder.unused_data
+class _Bzip2(_Blocks):
+    """One member of a bzip2 file."""
+
+    def __init__(self) -> None:
+        super().__init__(bz2.BZ2Decompressor())
+
+
+class _Xz(_Blocks):
+    """One stream of an xz file; one that asks for more memory than its limit is refused."""
+
+    def __init__(self) -> None:
+        super().__init__(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES))
 
 
 class _Zstd:
@@ -85,26 +95,6 @@ class _Zstd:
     @property
     def eof(self) -> bool:
         return self._decoder.eof
-
-
-class _Xz:
-    """One stream of an xz file; one that asks for more memory than its limit is refused."""
-
-    def __init__(self) -> None:
-        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
-
-    def decompress(self, data: bytes) -> Iterator[bytes]:
-        yield self._decoder.decompress(data, _CHUNK_BYTES)
-        while not self._decoder.eof and not self._decoder.needs_input:
-            yield self._decoder.decompress(b"", _CHUNK_BYTES)
-
-    @property
-    def eof(self) -> bool:
-        return self._decoder.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._decoder.unused_data
 
 
 CODECS: dict[str, Any] = {"gzip": _Gzip, "bzip2": _Bzip2, "zstd": _Zstd, "xz": _Xz}
