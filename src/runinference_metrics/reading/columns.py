@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from runinference_metrics.reading.csv_reader import Rows, rows_of
+from runinference_metrics.reading.csv_reader import Rows, rows_of, sample_reader
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import ONE_COLUMN, Dialect, FileFormat
 from runinference_metrics.reading.unclear import Unclear
@@ -32,9 +32,9 @@ def with_columns(sample: str, dialect: Dialect, whole: bool, text_field: str) ->
     if _UNDERLINE.fullmatch(second):
         return replace(dialect, underlined=True)
     # Of most files nothing more is needed.
-    delimiters = first.count(dialect.delimiter)
-    if delimiters >= second.count(dialect.delimiter) and (
-        delimiters or dialect.delimiter not in sample
+    num_names = len(_cells(first, dialect))
+    if num_names >= len(_cells(second, dialect)) and (
+        num_names > 1 or dialect.delimiter not in sample
     ):
         return dialect
     header, *rows = [row for row in rows_of(sample, dialect, whole) if row] or [[]]
@@ -61,6 +61,11 @@ def with_columns(sample: str, dialect: Dialect, whole: bool, text_field: str) ->
         f"say --header=row,{names}; if texts hold {dialect.delimiter!r}, put them into quotes"
     )
     raise Unclear("header", _TAKES_HEADER, got)
+
+
+def _cells(line: str, dialect: Dialect) -> list[str]:
+    """The cells of a line that is a row, or the beginning of one."""
+    return next(sample_reader(line, dialect), [])
 
 
 def _is_of_r(sample: str, dialect: Dialect) -> bool:

@@ -34,6 +34,13 @@ def reader(lines: Iterable[str], dialect: Dialect, strict: bool) -> Any:
     )
 
 
+def sample_reader(sample: str, dialect: Dialect, strict: bool = False) -> Any:
+    """The same for the beginning of a file."""
+    # The program's limit, but that a sample is never beyond it.
+    csv.field_size_limit(max(limits.MAX_ROW_BYTES, len(sample) + 1))
+    return reader(io.StringIO(sample, newline=""), dialect, strict)
+
+
 def rows_of(sample: str, dialect: Dialect, whole: bool, most: int = _MOST_ROWS) -> Rows:
     """The first rows of a sample, blank ones empty; without a last one that may be cut.
 
@@ -43,9 +50,8 @@ def rows_of(sample: str, dialect: Dialect, whole: bool, most: int = _MOST_ROWS) 
         whole: whether the sample is the whole of the file.
         most: the most rows.
     """
-    csv.field_size_limit(limits.MAX_ROW_BYTES)
     found: Rows = []
-    for row in reader(io.StringIO(sample, newline=""), dialect, strict=False):
+    for row in sample_reader(sample, dialect):
         if len(found) == most:
             return found
         found.append(row)

@@ -1,11 +1,10 @@
 """How a CSV file is written: what parts its columns, where its header is."""
 
-import io
 import re
 from dataclasses import replace
 
 from runinference_metrics.reading.columns import with_columns
-from runinference_metrics.reading.csv_reader import Rows, reader, rows_of
+from runinference_metrics.reading.csv_reader import Rows, rows_of, sample_reader
 from runinference_metrics.reading.formats import AUTO, Dialect, FormatOptions
 from runinference_metrics.reading.quotes import has_blanks, quotes_of
 from runinference_metrics.reading.unclear import Unclear
@@ -113,7 +112,7 @@ def _lines_above(sample: str, dialect: Dialect, whole: bool, text_field: str) ->
     found = _header_row(rows_of(sample, dialect, whole), text_field)
     if not found:
         return 0
-    above = reader(io.StringIO(sample, newline=""), dialect, strict=False)
+    above = sample_reader(sample, dialect)
     for _ in range(found):
         next(above)
     return above.line_num

@@ -1,15 +1,13 @@
 """How quotes stand in a CSV file: doubled inside of cells, behind a backslash, or as any letter."""
 
 import csv
-import io
 from dataclasses import replace
 
-from runinference_metrics.reading import limits
-from runinference_metrics.reading.csv_reader import Rows, reader
+from runinference_metrics.reading.csv_reader import Rows, sample_reader
 from runinference_metrics.reading.formats import DOUBLED, ESCAPED, LETTERS, SINGLE, Dialect
 
 # Of these nearly all files with quoted cells show that quotes frame them.
-_FIRST_LINES = 16
+_FIRST_LINES, _FIRST_BYTES = 16, 1 << 11
 
 
 def quotes_of(sample: str, delimiter: str, whole: bool) -> str:
@@ -22,7 +20,7 @@ def quotes_of(sample: str, delimiter: str, whole: bool) -> str:
     """
     if sample.startswith("'") and _are_single(sample.partition("\n")[0], delimiter):
         return SINGLE
-    is_escape = f"\\{delimiter}" in sample or '\\"' in sample
+    is_escape = "\\" in sample and (f"\\{delimiter}" in sample or '\\"' in sample)
     if '"' not in sample and not is_escape:
         return DOUBLED
     # Between commas a cell of several lines may look the same: there they are letters only where
@@ -54,12 +52,12 @@ def _are_letters(sample: str, delimiter: str, whole: bool) -> bool:
     Such are the tables of GLUE, and what scripts join without a library: a cell that begins with a
     quote would swallow rows up to the next one that does.
     """
-    if '""' in sample:
-        # Nobody doubles a letter.
-        return False
     delimiters = sample.partition("\n")[0].count(delimiter)
     # Most files end here, with a cell among the first ones that holds what parts others.
     if not delimiters or _differ(sample.split("\n", _FIRST_LINES)[:-1], delimiter, delimiters):
+        return False
+    if '""' in sample:
+        # Nobody doubles a letter.
         return False
     lines = sample.split("\n") if whole else sample.split("\n")[:-1]
     if _differ(lines, delimiter, delimiters):
@@ -92,7 +90,8 @@ def has_blanks(sample: str, dialect: Dialect, whole: bool) -> bool:
         dialect: how it is written, as far as known.
         whole: whether that is the whole of it.
     """
-    if f'{dialect.delimiter} "' not in sample or dialect.quotes == LETTERS:
+    # Who writes so does it from the first row on.
+    if sample.find(f'{dialect.delimiter} "', 0, _FIRST_BYTES) < 0 or dialect.quotes == LETTERS:
         return False
     kept, rows = _faults(sample, dialect, whole)
     left_out, _ = _faults(sample, replace(dialect, blanks=True), whole)
@@ -102,8 +101,7 @@ def has_blanks(sample: str, dialect: Dialect, whole: bool) -> bool:
 
 def _faults(sample: str, dialect: Dialect, whole: bool) -> tuple[int, Rows]:
     """How many rows of a sample break the dialect's rules, and the others."""
-    csv.field_size_limit(limits.MAX_ROW_BYTES)
-    rows = reader(io.StringIO(sample, newline=""), dialect, strict=True)
+    rows = sample_reader(sample, dialect, strict=True)
     faults, columns = 0, 0
     good: Rows = []
     while True:

@@ -16,7 +16,7 @@ def text_rows(
     lines: Lines, source: str, fields: RowFields, encoding: str
 ) -> Iterator[Record | Rejected | None]:
     """The record, rejected row or None (blank) of each line; there are no fields in it."""
-    has_pairs = bool(fields.text_pair_field)
+    has_pairs, most_bytes = bool(fields.text_pair_field), limits.MAX_TEXT_BYTES
     for raw in lines:
         if lines.cut_from_bytes:
             yield rejections.too_long(raw, lines.cut_from_bytes, source, lines.number)
@@ -29,15 +29,10 @@ def text_rows(
             continue
         if not text.strip():
             yield None
-        elif lines.has_zeros and len(text) - 1 > text.count("\0") > _MOST_ZEROS * len(text):
-            detail = (
-                "the row has a zero in every second byte, as UTF-16 that is added to a file has"
-            )
-            yield Rejected("invalid_encoding", detail, "read", source, lines.number, text)
-        elif has_pairs or len(line) > limits.MAX_TEXT_BYTES:
-            yield _refused(text, len(line), source, lines.number, has_pairs)
+        elif has_pairs or lines.has_zeros or len(line) > most_bytes:
+            yield _looked_at(text, len(line), source, lines.number, has_pairs)
         else:
-            yield Record(text, source, lines.number, row_bytes=len(line))
+            yield Record(text, source, lines.number, None, None, len(line))
 
 
 def document_row(
@@ -67,15 +62,21 @@ def document_row(
         return
     if not text.strip():
         yield None
-    elif fields.text_pair_field or len(raw) > limits.MAX_TEXT_BYTES:
-        yield _refused(text, len(raw), source, 1, bool(fields.text_pair_field))
     else:
-        yield Record(text, source, 1, row_bytes=len(raw))
+        yield _looked_at(text, len(raw), source, 1, bool(fields.text_pair_field))
 
 
-def _refused(text: str, num_bytes: int, source: str, number: int, has_pairs: bool) -> Rejected:
+def _looked_at(
+    text: str, num_bytes: int, source: str, number: int, has_pairs: bool
+) -> Record | Rejected:
+    """The record of a text that is not blank, if nothing is wrong with it after all."""
+    if len(text) - 1 > text.count("\0") > _MOST_ZEROS * len(text):
+        detail = "the row has a zero in every second byte, as UTF-16 that is added to a file has"
+        return Rejected("invalid_encoding", detail, "read", source, number, text)
     if has_pairs:
         # The file came after the check at the start.
         detail = "a file of texts has no fields, and so no --text_pair_field"
         return Rejected("missing_text_pair_field", detail, "read", source, number, text)
-    return rejections.text_too_long(num_bytes, text, source, number)
+    if num_bytes > limits.MAX_TEXT_BYTES:
+        return rejections.text_too_long(num_bytes, text, source, number)
+    return Record(text, source, number, row_bytes=num_bytes)
