@@ -1,6 +1,7 @@
 """The lines of a CSV file, as csv.reader takes them, and what a row was made of."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from runinference_metrics.reading import limits
@@ -65,24 +66,27 @@ class CsvLines:
             return replace(outcome, text=self.raw().decode())
         return outcome
 
-    def __iter__(self) -> "CsvLines":
-        return self
+    def skip(self) -> None:
+        """Leaves out a line."""
+        next(self._iterator, None)
 
-    def __next__(self) -> str:
-        line = next(self._iterator)
-        if self.row:
-            self.odd = self.odd or self._has_tabs
-        self.row.append(line)
-        self.row_bytes += (self._lines.cut_from_bytes or len(line)) + 1
-        if self.row_bytes > limits.MAX_ROW_BYTES:
-            raise RowTooLong
-        try:
-            text = line.decode() + "\n"
-        except UnicodeDecodeError:
-            # The row is judged as a whole once it is complete; until then, keep its bytes.
-            self.undecodable = self.odd = True
-            text = line.decode(errors="surrogateescape") + "\n"
-        return self._with_backslashes(text) if "\\" in text else text
+    def __iter__(self) -> Iterator[str]:
+        # Lines go on where an earlier iteration ended, as with a row that is too long.
+        lines = self._lines
+        for line in self._iterator:
+            if self.row:
+                self.odd = self.odd or self._has_tabs
+            self.row.append(line)
+            self.row_bytes += (lines.cut_from_bytes or len(line)) + 1
+            if self.row_bytes > limits.MAX_ROW_BYTES:
+                raise RowTooLong
+            try:
+                text = line.decode() + "\n"
+            except UnicodeDecodeError:
+                # The row is judged as a whole once it is complete; until then, keep its bytes.
+                self.undecodable = self.odd = True
+                text = line.decode(errors="surrogateescape") + "\n"
+            yield self._with_backslashes(text) if "\\" in text else text
 
     def _with_backslashes(self, text: str) -> str:
         if NULL in text:

@@ -29,7 +29,7 @@ def csv_rows(
     csv.field_size_limit(limits.MAX_ROW_BYTES)
     tracked = CsvLines(lines, found.dialect)
     for _ in range(found.dialect.first_line - 1):
-        next(tracked, None)
+        tracked.skip()
     rows = reader(tracked, found.dialect, strict=True)
     columns: Columns | None = None
     # The number of cells of rows that need no second look, once that is known; their columns, and
@@ -86,7 +86,7 @@ def csv_rows(
             fault = columns.fault
             if columns.has_header and not fault:
                 if found.dialect.underlined:
-                    next(tracked, None)
+                    tracked.skip()
                     yield None
                 continue
         if columns and not problem and not fault:
