@@ -149,8 +149,6 @@ class Columns:
     def row(self, cells: list[str]) -> dict[str, Any] | None:
         """A row's cells by name; None if they are not as many as the columns."""
         names = self.names
-        if len(cells) == len(names) and not self._nameless:
-            return dict(zip(names, cells, strict=True))
         if len(cells) != len(names):
             # A delimiter too much at the end of a row is no cell.
             if len(cells) < len(names) or any(cells[len(names) :]):
