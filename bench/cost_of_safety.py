@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from material import make_texts
-from runinference_metrics.classifier import classifier as classifier_module
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.records.record import Record, RecordBatch
 from runinference_metrics.recovery.batch import classify_batch
+from runinference_metrics.recovery.memory import MicroBatches
 from runinference_metrics.recovery.timeouts import WatchedClassifier
 
 ROOT = Path(__file__).parent.parent
@@ -34,17 +34,18 @@ Work = Callable[[RecordBatch], Any]
 
 def without_safety(model: Classifier) -> Work:
     """The model alone, its micro-batches in a plain loop."""
-    guarded = classifier_module.run_micro_batches
+    guarded = MicroBatches.run
 
-    def plain(cut: Any, lengths: Any, budget: Any, forward: Any, free_memory: Any) -> Any:
-        return [(part, forward(part)) for part in cut]
+    def plain(batches: MicroBatches[Any], each: Any) -> Any:
+        cut = batches.cutting.micro_batches(batches.lengths, batches.budget.max_tokens)
+        return [(part, batches.forward(part)) for part in cut]
 
     def work(batch: RecordBatch) -> Any:
-        classifier_module.run_micro_batches = plain
+        MicroBatches.run = plain  # type: ignore[method-assign, assignment]
         try:
             return model.classify(batch.texts)
         finally:
-            classifier_module.run_micro_batches = guarded
+            MicroBatches.run = guarded  # type: ignore[method-assign]
 
     return work
 

@@ -12,10 +12,10 @@ from typing import Any
 from documents_for_tests import make_effective
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.inference.handler import ClassifierHandler
-from runinference_metrics.records.batching import micro_batches
+from runinference_metrics.records.batching import Cutting
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import BatchStats
-from runinference_metrics.recovery.memory import TokenBudget, run_micro_batches
+from runinference_metrics.recovery.memory import MicroBatches, TokenBudget
 
 
 class OutOfMemoryError(RuntimeError):
@@ -91,10 +91,10 @@ class FakeClassifier:
         with self._lock:
             self._fail(texts)
             lengths = [len(text.split()) + 2 for text in texts]
-            cut = micro_batches(lengths, self._budget.max_tokens)
-            done = run_micro_batches(
-                cut, lengths, self._budget, lambda part: self._forward(part, texts, lengths), int
-            )
+            done = MicroBatches(
+                lengths, Cutting(), self._budget,
+                lambda part: self._forward(part, texts, lengths), lambda: None,
+            ).run()  # fmt: skip
         scores: list[list[float]] = [[]] * len(texts)
         for part, rows in done:
             for index, row in zip(part, rows, strict=True):

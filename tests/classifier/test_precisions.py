@@ -20,6 +20,7 @@ class Computes:
     """A network that is good for nothing but being there."""
 
     grouping = Grouping.PACKED
+    side_by_side = True
     num_bytes = 0
 
     def padding(self, tokens: Tokens) -> int:

@@ -60,13 +60,18 @@ def test_attentions_agree(dtype: torch.dtype) -> None:
     lengths = np.array([40, 40, 17, 5, 1])
     tokens = Tokens(np.zeros(lengths.sum(), np.int64), lengths)
     exact = torch.randn(int(lengths.sum()) + 3, 3 * 256)
-    expected = by_equal_lengths(heads)(tokens, 3)(exact)[: lengths.sum()]
+    count, starts = lengths.sum(), torch.from_numpy(tokens.starts)
+    query, key_value = exact[:, :256], exact[:, 256:]
+    expected = by_equal_lengths(heads)(tokens, 3)(query, key_value)[:count]
     kinds = [padded]
     if torch.cuda.get_device_capability() >= (8, 0):
         kinds.append(varlen)
     for kind in kinds:
-        found = kind(heads)(tokens, 3)(exact.to("cuda", dtype)).float().cpu()[: lengths.sum()]
+        query, key_value = exact.to("cuda", dtype).split([256, 512], dim=1)
+        found = kind(heads)(tokens, 3)(query, key_value).float().cpu()[:count]
         assert (found - expected).abs().max() < 0.05
+        first = kind(heads)(tokens, 3, first=True)(query[starts.cuda()], key_value).float().cpu()
+        assert (first - expected[starts]).abs().max() < 0.05
 
 
 def test_the_model_occupies_device_memory(distilbert: Path) -> None:

@@ -12,23 +12,26 @@ from hypothesis import strategies as st
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.classifier.network import Network
 from runinference_metrics.classifier.tokens import Tokens
-from runinference_metrics.records.batching import micro_batches
+from runinference_metrics.records.batching import Cutting
 from runinference_metrics.recovery.blame import TextFault
 from runinference_metrics.recovery.isolation import isolate
-from runinference_metrics.recovery.memory import TokenBudget, is_out_of_memory, run_micro_batches
+from runinference_metrics.recovery.memory import MicroBatches, TokenBudget, is_out_of_memory
+
+CUTTING = Cutting()
 
 
 class Device:
     """Runs micro-batches of up to so many tokens."""
 
-    def __init__(self, capacity: int, lengths: list[int]) -> None:
+    def __init__(self, capacity: int, lengths: list[int], cutting: Cutting = CUTTING) -> None:
         self.capacity = capacity
+        self.cutting = cutting
         self.lengths = lengths
         self.tried: list[int] = []
         self.freed = 0
 
     def forward(self, part: list[int]) -> list[int]:
-        tokens = len(part) * max(self.lengths[index] for index in part)
+        tokens = self.cutting.tokens([self.lengths[index] for index in part])
         self.tried.append(tokens)
         if tokens > self.capacity:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
@@ -39,20 +42,21 @@ class Device:
 
 
 def run(device: Device, budget: TokenBudget) -> list[tuple[list[int], list[int]]]:
-    cut = micro_batches(device.lengths, budget.max_tokens)
-    return run_micro_batches(cut, device.lengths, budget, device.forward, device.free)
+    return MicroBatches(
+        device.lengths, device.cutting, budget, device.forward, device.free
+    ).run()  # fmt: skip
 
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=80)
 
 
-@given(LENGTHS, st.integers(1, 2000), st.integers(50, 2000))
-@example([1, 1, 1, 13, 35], 105, 50)
+@given(LENGTHS, st.integers(1, 2000), st.integers(50, 2000), st.booleans())
+@example([1, 1, 1, 13, 35], 105, 50, True)
 def test_every_text_is_run_once_and_the_budget_fits(
-    lengths: list[int], max_tokens: int, capacity: int
+    lengths: list[int], max_tokens: int, capacity: int, padded: bool
 ) -> None:
     budget = TokenBudget(max_tokens)
-    device = Device(capacity, lengths)
+    device = Device(capacity, lengths, Cutting(padded))
     done = run(device, budget)
     assert sorted(index for part, _ in done for index in part) == list(range(len(lengths)))
     assert all(part == result for part, result in done)
@@ -106,7 +110,7 @@ def test_other_errors_pass() -> None:
         raise RuntimeError("index out of range in self")
 
     with pytest.raises(RuntimeError, match="index out of range"):
-        run_micro_batches([[0, 1]], [3, 3], TokenBudget(9), forward, lambda: None)
+        MicroBatches([3, 3], Cutting(), TokenBudget(9), forward, lambda: None).run()
 
 
 @pytest.mark.parametrize(
@@ -141,12 +145,13 @@ class FullNetwork:
         self.capacity = capacity
         self.num_bytes = network.num_bytes
         self.grouping = network.grouping
+        self.side_by_side = network.side_by_side
 
     def padding(self, tokens: Tokens) -> int:
         return self.network.padding(tokens)
 
     def __call__(self, tokens: Tokens) -> torch.Tensor:
-        if len(tokens) * tokens.longest > self.capacity:
+        if len(tokens.ids) > self.capacity:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return self.network(tokens)
 

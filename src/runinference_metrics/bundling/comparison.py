@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from runinference_metrics.bundling import texts, tokenizer
+from runinference_metrics.bundling import tokenizer
+from runinference_metrics.classifier import sample_texts
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.errors import UserError, first_line
 
@@ -29,7 +30,7 @@ def compare(source: str, original: Path, output: Path) -> str:
     """
     classifier = ClassifierSpec(str(output), precision="float32").load()
     max_length = classifier.effective.max_length
-    given = texts.classified()
+    given = sample_texts.classified()
     found = classifier.classify(given)
     labels = classifier.label_names
     # Only one of the two models is in memory at a time.
@@ -51,7 +52,7 @@ def compare(source: str, original: Path, output: Path) -> str:
 
 def _compare_tokens(source: str, original: Path, output: Path) -> int:
     expected, found = tokenizer.load(source, original), tokenizer.load(source, output)
-    given = texts.mixed(_TEXTS, expected.all_special_tokens)
+    given = sample_texts.mixed(_TEXTS, expected.all_special_tokens)
     for text in given:
         if _tokens(expected, text) != _tokens(found, text):
             got = (f"{source!r}, of whose tokenizer.json {_shown(text)} gets other tokens than of "

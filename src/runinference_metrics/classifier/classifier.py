@@ -17,17 +17,18 @@ from runinference_metrics.classifier import precisions
 from runinference_metrics.classifier.devices import check_device, device_name
 from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.classifier.host_memory import keep_freed_memory
+from runinference_metrics.classifier.lanes import Lanes
 from runinference_metrics.classifier.loading import load_config, load_network, load_tokenizer
 from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer, Tokens
 from runinference_metrics.models import heads
 from runinference_metrics.models.folder import ModelFolder
-from runinference_metrics.records.batching import micro_batches
+from runinference_metrics.records.batching import Cutting
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import NO_WORK, BatchStats, Effective
 from runinference_metrics.records.text import Text
-from runinference_metrics.recovery.memory import TokenBudget, run_micro_batches
+from runinference_metrics.recovery.memory import MicroBatches, TokenBudget
 
 _LOG = logging.getLogger(__name__)
 
@@ -114,6 +115,9 @@ class Classifier:
         )
         self._texts_at_once = TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
         self._monitor = GpuMonitor() if self._gpu else None
+        # What does not compute side by side uses all cores in each of its products.
+        self._lanes = Lanes(torch.get_num_threads() if self._network.side_by_side else 1)
+        self._cutting = _cutting(self._network.grouping, self._lanes.count)
         self._lock = threading.Lock()
         self.effective = Effective(
             device_name=device_name(spec.device),
@@ -194,31 +198,30 @@ class Classifier:
 
     def _scores(self, tokens: Tokens) -> tuple[torch.Tensor, list[Tokens]]:
         """The scores of each text, on the device, and the micro-batches that give them."""
-        lengths = tokens.lengths.tolist()
 
         def logits_of(texts: list[int]) -> tuple[Tokens, torch.Tensor]:
-            # Sorted texts are cut into neighbours.
+            # Sorted texts are cut into neighbours. Threads do not inherit the mode.
             part = tokens.part(texts[0], texts[-1] + 1)
-            return part, self._network(part)
+            with torch.inference_mode():
+                return part, self._network(part)
 
+        batches = MicroBatches(
+            tokens.lengths.tolist(), self._cutting, self._budget, logits_of, torch.cuda.empty_cache
+        )
+        done = batches.run(self._lanes.map)
         with torch.inference_mode():
-            done = run_micro_batches(
-                self._cut(lengths),
-                lengths,
-                self._budget,
-                logits_of,
-                torch.cuda.empty_cache,
-            )
             logits = torch.cat([logits for _, (_, logits) in done])
             scores = _FUNCTIONS[self._function](logits)
         return scores, [part for _, (part, _) in done]
 
-    def _cut(self, lengths: Sequence[int]) -> list[list[int]]:
-        grouping = self._network.grouping
-        if grouping == Grouping.ALONE:
-            return [[index] for index in range(len(lengths))]
-        mixed = grouping != Grouping.EQUAL_LENGTHS
-        return micro_batches(lengths, self._budget.max_tokens, mixed)
+
+def _cutting(grouping: Grouping, at_once: int) -> Cutting:
+    if grouping == Grouping.PACKED:
+        return Cutting(padded=False, at_once=at_once)
+    return Cutting(
+        mixed=grouping != Grouping.EQUAL_LENGTHS,
+        most_texts=1 if grouping == Grouping.ALONE else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,69 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn import functional
 
-from runinference_metrics.classifier.encoder import Embeddings, Head, Layer, Norm, PackedEncoder
-from runinference_metrics.classifier.linears import Linear, linear
+from runinference_metrics.classifier.encoder import (
+    Apart,
+    Embeddings,
+    Head,
+    Layer,
+    Norm,
+    PackedEncoder,
+    Projection,
+    Together,
+)
+from runinference_metrics.classifier.linears import Activation, Linear, linear
 
 Shapes = dict[str, tuple[int, ...]]
 # Older checkpoints hold a buffer that is nothing but the numbers from 0.
 _COUNTED = ".embeddings.position_ids"
 # Gives the weight of a name, on the device and in the type that is wanted.
 Fetch = Callable[[str], torch.Tensor]
-Activation = Callable[[torch.Tensor], torch.Tensor]
 
 # What transformers' own do, for the usual ones.
 _ACTIVATIONS: dict[str, Activation] = {"gelu": functional.gelu, "relu": functional.relu}
+
+
+# What a linear layer is in its layer; with the layer's number it is a name.
+QUERY_KEY_VALUE, QUERY, KEY_VALUE = "query_key_value", "query", "key_value"
+ATTENDED, UP, DOWN = "attended", "up", "down"
+
+
+class MakeLinear(Protocol):
+    """Makes linear layers."""
+
+    def __call__(
+        self,
+        name: str,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        activation: Activation | None = None,
+        feeds: Linear | None = None,
+    ) -> Linear:
+        """Makes one.
+
+        Args:
+            name: the number of its layer and what it is there, as in 0.up.
+            weight: shape [outputs, inputs].
+            bias: shape [outputs].
+            activation: what is computed of its result.
+            feeds: what gets its outputs, and nobody else.
+        """
+
+
+def in_float(
+    name: str,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    activation: Activation | None = None,
+    feeds: Linear | None = None,
+) -> Linear:
+    """A linear layer in its weights' type."""
+    return linear(weight, bias, activation)
 
 
 @dataclass(frozen=True)
@@ -100,30 +146,53 @@ class Family:
         weights = {name: shape for name, shape in stored.items() if not name.endswith(_COUNTED)}
         return weights == self.shapes(config)
 
-    def encoder(self, config: Any, fetch: Fetch, int8: bool) -> PackedEncoder:
-        """A packed encoder of the weights that `fetch` gives."""
+    def encoder(
+        self,
+        config: Any,
+        fetch: Fetch,
+        make: MakeLinear = in_float,
+        attention_dtype: torch.dtype | None = None,
+    ) -> PackedEncoder:
+        """A packed encoder.
+
+        Args:
+            config: the model's configuration.
+            fetch: gives its weights.
+            make: makes the linear layers of them.
+            attention_dtype: what queries, keys and values are made in; None means as the weights.
+        """
         eps = config.layer_norm_eps if self.norm_eps is None else self.norm_eps
-        activation = _activation(getattr(config, self.config_activation))
+        inner_activation = self.activation(config)
 
         def norm(name: str) -> Norm:
             return Norm(fetch(f"{name}.weight"), fetch(f"{name}.bias"), eps)
 
-        def joined(*names: str) -> Linear:
+        def joined(
+            at: int, role: str, *names: str, activation: Activation | None = None,
+            feeds: Linear | None = None,
+        ) -> Linear:  # fmt: skip
             """Linear layers of the same input as one."""
-            weights = [fetch(f"{name}.weight") for name in names]
-            biases = [fetch(f"{name}.bias") for name in names]
-            if len(names) == 1:
-                return linear(weights[0], biases[0], int8)
-            return linear(torch.cat(weights), torch.cat(biases), int8)
+            weights = [fetch(f"{self._of_layer(at, name)}.weight") for name in names]
+            biases = [fetch(f"{self._of_layer(at, name)}.bias") for name in names]
+            weight, bias = (
+                parts[0] if len(parts) == 1 else torch.cat(parts) for parts in (weights, biases)
+            )
+            return make(f"{at}.{role}", weight, bias, activation, feeds)
+
+        def projection(at: int) -> Projection:
+            query, key, value = self.query_key_value
+            if at < config.num_hidden_layers - 1:
+                return Together(joined(at, QUERY_KEY_VALUE, query, key, value))
+            return Apart(joined(at, QUERY, query), joined(at, KEY_VALUE, key, value))
 
         def layer(at: int) -> Layer:
+            down = joined(at, DOWN, self.down)
             return Layer(
-                joined(*(self._of_layer(at, name) for name in self.query_key_value)),
-                joined(self._of_layer(at, self.attended)),
+                projection(at),
+                joined(at, ATTENDED, self.attended),
                 norm(self._of_layer(at, self.attention_norm)),
-                joined(self._of_layer(at, self.up)),
-                activation,
-                joined(self._of_layer(at, self.down)),
+                joined(at, UP, self.up, activation=inner_activation, feeds=down),
+                down,
                 norm(self._of_layer(at, self.output_norm)),
             )
 
@@ -141,7 +210,11 @@ class Family:
         )
         layers = [layer(at) for at in range(config.num_hidden_layers)]
         head = Head(of_head(self.head[0]), self.head_activation, of_head(self.head[1]))
-        return PackedEncoder(embeddings, layers, config.num_attention_heads, head)
+        return PackedEncoder(embeddings, layers, config.num_attention_heads, head, attention_dtype)
+
+    def activation(self, config: Any) -> Activation:
+        """What is computed between up and down."""
+        return _activation(getattr(config, self.config_activation))
 
     def _embedding(self, name: str) -> str:
         return f"{self.base}.embeddings.{name}"

@@ -1,132 +1,133 @@
-"""Linear layers at each precision, with their weights laid out as the processor wants them."""
+"""Linear layers in floating point, with their weights laid out as the processor wants them."""
 
-import contextlib
 import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
-# A primitive of oneDNN is compiled for one number of rows, which takes milliseconds. Rounded up to
-# this, the micro-batches of a run have a few dozen numbers of rows, which stay compiled.
+from runinference_metrics.classifier.calibration import Quantised
+
+# oneDNN compiles a product for each number of rows, which takes a millisecond or two: rows are
+# rounded up to a multiple of this. Below a thousand no more than 32 sizes occur.
 ROWS_OF_A_PRIMITIVE = 32
 # Two ways to add up products in float32, each rounded to the 8 bits of bfloat16 at the end.
 _BFLOAT16_STEPS = 2 / 128
-# Instructions that add up products of 8-bit integers without overflow.
-_DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "arm_dot", "dotprod")
-# Symmetric: -128 has no counterpart.
-_LARGEST_INT8 = 127
+Activation = Callable[[torch.Tensor], torch.Tensor]
+# Of x and, where there is something to add to the result, that.
+Apply = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
 
-
-Apply = Callable[[torch.Tensor], torch.Tensor]
+# How oneDNN calls what it computes behind a product in the same pass, with its algorithm.
+_FUSED: dict[Activation, tuple[str, str]] = {
+    functional.gelu: ("gelu", "none"),
+    functional.relu: ("relu", ""),
+}
+NOT_FUSED = ("none", "")
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Linear:
-    """`x @ weight.T + bias`.
+    """`activation(x @ weight.T + bias) + added`.
 
     Args:
         apply: computes it, for x of shape [rows, features].
         num_bytes: what its weights occupy.
         rows: the number of rows should be a multiple of this.
+        stateless: whether several threads may compute with it at the same time.
+        takes: how its inputs are quantised, if it takes them in 8 bits too.
     """
 
     apply: Apply
     num_bytes: int
     rows: int = 1
+    stateless: bool = True
+    takes: Quantised | None = None
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return self.apply(x)
+    def __call__(self, x: torch.Tensor, added: torch.Tensor | None = None) -> torch.Tensor:
+        return self.apply(x, added)
 
 
-def linear(weight: torch.Tensor, bias: torch.Tensor | None, int8: bool = False) -> Linear:
-    """A linear layer that computes in its weights' type and device, or in 8-bit integers.
+def linear(
+    weight: torch.Tensor, bias: torch.Tensor | None, activation: Activation | None = None
+) -> Linear:
+    """A linear layer that computes in its weights' type and device.
 
     Args:
         weight: shape [outputs, inputs].
         bias: shape [outputs], if there is one.
-        int8: quantise; on a CPU, for a weight in float32.
+        activation: what is computed of the result.
     """
     weight = weight.detach()
     bias = None if bias is None else bias.detach()
-    if int8:
-        return _int8(weight, bias)
     num_bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
+    plain = behind(lambda x: functional.linear(x, weight, bias), activation)
     if weight.dtype == torch.bfloat16 and weight.device.type == "cpu":
-        packed = _packed_bfloat16(weight, bias)
+        packed = _packed_bfloat16(weight, bias, activation, plain)
         if packed:
             return Linear(packed, num_bytes, ROWS_OF_A_PRIMITIVE)
-    return Linear(lambda x: functional.linear(x, weight, bias), num_bytes)
+    return Linear(plain, num_bytes)
 
 
-def _packed_bfloat16(weight: torch.Tensor, bias: torch.Tensor | None) -> Apply | None:
+def fused(activation: Activation | None) -> tuple[str, str]:
+    """What oneDNN calls an activation in the pass of a product; `NOT_FUSED` if it has none."""
+    return NOT_FUSED if activation is None else _FUSED.get(activation, NOT_FUSED)
+
+
+def behind(product: Callable[[torch.Tensor], torch.Tensor], activation: Activation | None) -> Apply:
+    """A product with an activation and an addition behind it, each a pass of its own."""
+
+    def apply(x: torch.Tensor, added: torch.Tensor | None) -> torch.Tensor:
+        result = product(x)
+        if activation is not None:
+            result = activation(result)
+        return result if added is None else result.add_(added)
+
+    return apply
+
+
+def _packed_bfloat16(
+    weight: torch.Tensor, bias: torch.Tensor | None, activation: Activation | None, plain: Apply
+) -> Apply | None:
     """With the weights laid out once: functional.linear would do so anew in each call.
 
-    None where oneDNN has no bfloat16 here, or does not give what functional.linear gives: these
-    operations are torch's own, for its compiler, and no promise to anybody else.
+    Activation and addition come in the same pass, before the result is rounded: they are nearer to
+    float32 so, and where the memory is what takes the time, faster.
+
+    None where oneDNN has no bfloat16 here, or does not give what `plain` gives: these operations
+    are torch's own, for its compiler, and no promise to anybody else.
     """
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return None
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(ROWS_OF_A_PRIMITIVE, weight.shape[1], generator=generator).bfloat16()
+    x, added = (
+        torch.randn(ROWS_OF_A_PRIMITIVE, features, generator=generator).bfloat16()
+        for features in reversed(weight.shape)
+    )
+    pointwise = torch.ops.mkldnn._linear_pointwise
+    post, algorithm = fused(activation)
     try:
         with torch.inference_mode():
             laid_out = torch.ops.mkldnn._reorder_linear_weight(weight)
 
-            def apply(x: torch.Tensor) -> torch.Tensor:
-                result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
-                    x, laid_out, bias, "none", [], ""
-                )
-                return result
+            def apply(x: torch.Tensor, added: torch.Tensor | None) -> torch.Tensor:
+                if added is not None and activation is None:
+                    result: torch.Tensor = pointwise.binary(x, added, laid_out, bias, "add")
+                    return result
+                result = pointwise(x, laid_out, bias, post, [], algorithm)
+                if activation is not None and (post, algorithm) == NOT_FUSED:
+                    result = activation(result)
+                return result if added is None else result.add_(added)
 
-            found, expected = apply(x).float(), functional.linear(x, weight, bias).float()
+            alike = all(_is_close(apply(x, more), plain(x, more)) for more in (None, added))
     except Exception as error:
         _LOG.warning("Weights in bfloat16 cannot be laid out once here: %s", error)
         return None
-    close = (found - expected).abs().max() <= _BFLOAT16_STEPS * expected.abs().max()
-    return apply if close else None
+    return apply if alike else None
 
 
-def _int8(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
-    """Dynamic quantisation: weights once by output, inputs in each call by their extremes."""
-    weight = weight.float()
-    scales = weight.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / _LARGEST_INT8
-    zero_points = torch.zeros(len(scales), dtype=torch.long)
-    with warnings.catch_warnings():
-        # That quantised tensors will be gone in some later torch; this one is locked.
-        warnings.simplefilter("ignore", UserWarning)
-        quantised = torch.quantize_per_channel(weight, scales.double(), zero_points, 0, torch.qint8)
-    with _engine():
-        packed = torch.ops.quantized.linear_prepack(
-            quantised, None if bias is None else bias.float()
-        )
-    # Without those instructions two products are added in 16 bits, which 8-bit inputs overflow.
-    reduce_range = not has_dot_products()
-    return Linear(
-        lambda x: torch.ops.quantized.linear_dynamic(x, packed, reduce_range),
-        # A byte a weight; scale, zero point and bias an output.
-        weight.numel() + len(scales) * (8 + 8 + 4),
-        ROWS_OF_A_PRIMITIVE,
-    )
-
-
-def has_dot_products() -> bool:
-    """Whether the CPU multiplies 8-bit integers natively."""
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name) for name in _DOT_PRODUCTS)
-
-
-@contextlib.contextmanager
-def _engine() -> Iterator[None]:
-    """Packs for oneDNN, the fastest of torch's engines here, where torch was built with it."""
-    before = torch.backends.quantized.engine
-    if "onednn" in torch.backends.quantized.supported_engines:
-        torch.backends.quantized.engine = "onednn"
-    try:
-        yield
-    finally:
-        torch.backends.quantized.engine = before
+def _is_close(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    worst = (found.float() - expected.float()).abs().max()
+    return bool(worst <= _BFLOAT16_STEPS * expected.abs().max())

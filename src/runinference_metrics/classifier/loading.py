@@ -1,5 +1,6 @@
 """A model and its tokenizer from their folder, or a UserError that says what does not fit."""
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +11,24 @@ import transformers
 from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
-from runinference_metrics.classifier.devices import DTYPES, INT8
-from runinference_metrics.classifier.families import Shapes, family_of
+from runinference_metrics.classifier import sample_texts
+from runinference_metrics.classifier.devices import DTYPES, INT8, auto_precision
+from runinference_metrics.classifier.encoder import PackedEncoder
+from runinference_metrics.classifier.families import Family, Fetch, Shapes, family_of
 from runinference_metrics.classifier.neighbours import Unusable, settle
 from runinference_metrics.classifier.network import Network
 from runinference_metrics.classifier.padded_model import PaddedModel
+from runinference_metrics.classifier.quantising import observed, quantised_encoder
 from runinference_metrics.classifier.tokens import Tokenizer
 from runinference_metrics.errors import UserError, first_line, one_line
 from runinference_metrics.models import weights
 from runinference_metrics.models.folder import SINGLE_FILE, ModelFolder
+from runinference_metrics.records.batching import Cutting
 
+_LOG = logging.getLogger(__name__)
+
+# Texts and tokens of a forward pass from which ranges are found.
+_CALIBRATION_TEXTS, _CALIBRATION_TOKENS = 128, 512
 # transformers' own reasons may go on for a page.
 _MOST_LETTERS = 400
 _SAME_PLACE = "take both from the same place"
@@ -77,13 +86,15 @@ def load_network(
     file = Path(folder.path) / SINGLE_FILE
     if family and file.is_file() and family.is_all_of(config, weights.shapes(file)):
         with safe_open(file, framework="pt") as stored:
-            return family.encoder(
-                config, lambda name: stored.get_tensor(name).to(device, dtype), int8
-            )
+
+            def fetch(name: str) -> torch.Tensor:
+                return stored.get_tensor(name).to(device, dtype)
+
+            return _packed(family, config, fetch, tokenizer, int8)
     model = _load_model(folder, config, dtype).to(device).eval()
     tensors = model.state_dict()
     if family and _has(tensors, family.shapes(model.config)):
-        return family.encoder(model.config, tensors.__getitem__, int8)
+        return _packed(family, model.config, tensors.__getitem__, tokenizer, int8)
     padded = PaddedModel(model, tokenizer)
     with torch.inference_mode():
         try:
@@ -96,6 +107,22 @@ def load_network(
             padded.quantise()
             padded(tokenizer(["It computes in 8 bits too."]).tokens)
     return padded
+
+
+def _packed(
+    family: Family, config: Any, fetch: Fetch, tokenizer: Tokenizer, int8: bool
+) -> PackedEncoder:
+    if not int8:
+        return family.encoder(config, fetch)
+    dtype = DTYPES[auto_precision("CPU")]
+    tokens = tokenizer(sample_texts.ordinary(_CALIBRATION_TEXTS)).tokens
+    lengths = tokens.lengths.tolist()
+    cut = Cutting(padded=False).micro_batches(lengths, _CALIBRATION_TOKENS)
+    micro_batches = [tokens.part(part[0], part[-1] + 1) for part in cut]
+    inputs = observed(family, config, lambda name: fetch(name).to(dtype), micro_batches)
+    encoder, in_float = quantised_encoder(family, config, fetch, inputs, dtype)
+    _LOG.info("Layers that stay in floating point: %s", in_float)
+    return encoder
 
 
 def _step(config: Any) -> str:

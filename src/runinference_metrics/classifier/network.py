@@ -29,6 +29,8 @@ class Network(Protocol):
     """A model that takes tokens."""
 
     grouping: Grouping
+    side_by_side: bool
+    """Whether several threads may compute with it at the same time."""
 
     @property
     def num_bytes(self) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from runinference_metrics.classifier.attention import to_device
-from runinference_metrics.classifier.linears import Linear, linear
+from runinference_metrics.classifier.dynamic_int8 import dynamic_int8
+from runinference_metrics.classifier.linears import Linear
 from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.tokens import Tokenizer, Tokens
 
@@ -35,6 +36,9 @@ class PaddedModel:
         model: the model, on its device and in its type.
         tokenizer: says which inputs a model gets, and how to pad.
     """
+
+    # Some of transformers' architectures keep something from one forward pass to the next.
+    side_by_side = False
 
     def __init__(self, model: Any, tokenizer: Tokenizer) -> None:
         self._model = model
@@ -167,7 +171,7 @@ def _quantise(model: torch.nn.Module) -> int:
         for name, child in list(parent.named_children()):
             # Only the class itself: a subclass computes something else.
             if type(child) is torch.nn.Linear and not _decides(child):
-                replacement = linear(child.weight, child.bias, int8=True)
+                replacement = dynamic_int8(child.weight, child.bias)
                 setattr(parent, name, _QuantisedLinear(replacement, child))
                 total += replacement.num_bytes
     return total

@@ -2,12 +2,18 @@
 
 import bisect
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 # A batch is closed before its rows exceed this, however few they are. Tokenising takes some 170
 # times a text's size (measured with prose; 600 times with punctuation): 0.7 GB for a full batch of
 # long texts. 65,536 sentences of 60 bytes are within it.
 MAX_BATCH_BYTES = 4 << 20
+
+# Micro-batches are not made smaller than this to be computed side by side: with fewer rows a
+# product takes longer for each (a tenth longer at 128, on an AMD EPYC with AVX512-BF16).
+FEWEST_TOKENS = 256
 
 
 class Batch(Protocol):
@@ -23,32 +29,75 @@ class Batch(Protocol):
         ...
 
 
-def micro_batches(lengths: Sequence[int], max_tokens: int, mixed: bool = True) -> list[list[int]]:
-    """Cuts texts into micro-batches under a token budget.
+@dataclass(frozen=True)
+class Cutting:
+    """How texts are cut into micro-batches under a token budget.
 
-    The texts are ordered by length, longest first, so that neighbours pad little and a device
-    that is too small shows it at once. A micro-batch costs its number of texts times its longest
-    text. A text that is longer than the budget goes alone.
+    Texts are ordered by length, longest first, so that neighbours are alike and a device that is
+    too small shows it at once. A text that is longer than the budget goes alone.
 
     Args:
-        lengths: tokens of each text.
-        max_tokens: the budget of one forward pass, padding included.
-        mixed: whether texts of different lengths may share one.
-
-    Returns:
-        The indices of the texts, a list for each micro-batch; every index once.
+        padded: whether each text costs as many tokens as the longest beside it.
+        mixed: whether texts of different lengths may share a micro-batch.
+        most_texts: no micro-batch holds more; None for no limit.
+        at_once: how many micro-batches are computed at the same time. Where nothing is padded
+            their number is a multiple of it, and they are of like size, so that none waits.
     """
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-    cut = []
-    start = 0
-    while start < len(order):
-        longest = lengths[order[start]]
-        end = min(len(order), start + max(1, max_tokens // max(1, longest)))
-        if not mixed:
-            end = bisect.bisect(order, -longest, start, end, key=lambda index: -lengths[index])
-        cut.append(order[start:end])
-        start = end
-    return cut
+
+    padded: bool = True
+    mixed: bool = True
+    most_texts: int | None = None
+    at_once: int = 1
+
+    def tokens(self, lengths: Sequence[int]) -> int:
+        """The tokens that a forward pass of these texts computes."""
+        return len(lengths) * max(lengths) if self.padded else sum(lengths)
+
+    def micro_batches(self, lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
+        """Cuts texts.
+
+        Args:
+            lengths: tokens of each text.
+            max_tokens: the budget of one forward pass, padding included.
+
+        Returns:
+            The indices of the texts, a list for each micro-batch; every index once.
+        """
+        order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+        ordered = [lengths[index] for index in order]
+        ends = self._padded_ends if self.padded else self._packed_ends
+        edges = [0, *ends(ordered, max_tokens)]
+        return [order[start:end] for start, end in pairwise(edges)]
+
+    def _padded_ends(self, lengths: Sequence[int], max_tokens: int) -> Iterator[int]:
+        end = 0
+        while end < len(lengths):
+            start, longest = end, lengths[end]
+            most = min(max_tokens // max(1, longest), self.most_texts or len(lengths))
+            end = min(len(lengths), start + max(1, most))
+            if not self.mixed:
+                end = bisect.bisect(lengths, -longest, start, end, key=lambda length: -length)
+            yield end
+
+    def _packed_ends(self, lengths: Sequence[int], max_tokens: int) -> Iterator[int]:
+        sums = [0, *accumulate(lengths)]
+        parts = self._parts(sums[-1], max_tokens)
+        end = 0
+        while end < len(lengths):
+            start, share = sums[end], -(-(sums[-1] - sums[end]) // max(1, parts))
+            goal = start + min(share, max_tokens)
+            found = bisect.bisect_left(sums, goal, end + 1)
+            nearer = sums[found] - goal > goal - sums[found - 1]
+            if nearer or sums[found] - start > max_tokens:
+                found -= 1
+            end = max(end + 1, found)
+            parts -= 1
+            yield end
+
+    def _parts(self, tokens: int, max_tokens: int) -> int:
+        fewest = -(-tokens // max_tokens)
+        even = -(-fewest // self.at_once) * self.at_once
+        return max(fewest, min(even, tokens // FEWEST_TOKENS))
 
 
 class Joiner:

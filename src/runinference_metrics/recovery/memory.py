@@ -1,12 +1,15 @@
 """Going on with smaller micro-batches when a device has no memory left. Knows nothing of torch."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from runinference_metrics.records.batching import micro_batches
+from runinference_metrics.records.batching import Cutting
 from runinference_metrics.recovery.blame import TextFault
 
 Result = TypeVar("Result")
+Each = Callable[[Callable[[list[int]], Any], Sequence[list[int]]], Iterable[Any]]
 
 # How torch, CUDA and cuBLAS say it; the last two are its allocator's on a CPU.
 _MESSAGES = (
@@ -34,6 +37,7 @@ class TokenBudget:
     def __init__(self, max_tokens: int) -> None:
         self._first = max_tokens
         self._retries = 0
+        self._lock = threading.Lock()
         self.max_tokens = max_tokens
 
     @property
@@ -43,77 +47,80 @@ class TokenBudget:
 
     def lower(self, max_tokens: int) -> None:
         """From now on no more than this."""
-        self.max_tokens = min(self.max_tokens, max_tokens)
+        with self._lock:
+            self.max_tokens = min(self.max_tokens, max_tokens)
 
     def count_retry(self) -> None:
         """Notes a micro-batch that did not fit."""
-        self._retries += 1
+        with self._lock:
+            self._retries += 1
 
     def take_retries(self) -> int:
         """Micro-batches that did not fit, since this was last asked."""
-        retries, self._retries = self._retries, 0
+        with self._lock:
+            retries, self._retries = self._retries, 0
         return retries
 
 
-def run_micro_batches(
-    cut: Sequence[list[int]],
-    lengths: Sequence[int],
-    budget: TokenBudget,
-    forward: Callable[[list[int]], Result],
-    free_memory: Callable[[], None],
-) -> list[tuple[list[int], Result]]:
-    """Runs micro-batches; one that does not fit is cut again to half its tokens, and so on.
+@dataclass(frozen=True)
+class MicroBatches(Generic[Result]):
+    """Micro-batches that are run; one that does not fit is cut again to half, and so on.
 
     The budget is lowered to half of what did not fit, for what is still to run too, as soon as all
-    of it has run in pieces of at most that size. It stays when a single
-    text does not fit: that text, not the budget, is too large.
+    of it has run in pieces of at most that size. It stays when a single text does not fit: that
+    text, not the budget, is too large.
 
     Args:
-        cut: the micro-batches, as `batching.micro_batches` gives them.
         lengths: tokens of each text.
-        budget: the budget that they were cut by.
+        cutting: how they are cut.
+        budget: the budget of a forward pass.
         forward: runs one micro-batch.
         free_memory: gives back what the device keeps in reserve.
-
-    Returns:
-        The micro-batches that ran, with their results; every text of `cut` once, in its order.
-
-    Raises:
-        TextFault: a text does not fit alone.
     """
-    return [done for part in cut for done in _run(part, lengths, budget, forward, free_memory)]
 
+    lengths: Sequence[int]
+    cutting: Cutting
+    budget: TokenBudget
+    forward: Callable[[list[int]], Result]
+    free_memory: Callable[[], None]
 
-def _run(
-    part: list[int],
-    lengths: Sequence[int],
-    budget: TokenBudget,
-    forward: Callable[[list[int]], Result],
-    free_memory: Callable[[], None],
-) -> list[tuple[list[int], Result]]:
-    tokens = len(part) * int(lengths[part[0]])
-    if len(part) > 1 and tokens > budget.max_tokens:
-        # Cut before the budget was lowered.
-        pieces = _cut(part, lengths, budget.max_tokens)
-        return run_micro_batches(pieces, lengths, budget, forward, free_memory)
-    try:
-        return [(part, forward(part))]
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-    # Outside of the handler: there the error's traceback still holds the tensors.
-    free_memory()
-    if len(part) == 1:
-        detail = f"{tokens} tokens do not fit the device's memory, even alone"
-        raise TextFault("out_of_memory", "inference", detail)
-    budget.count_retry()
-    half = max(1, tokens // 2)
-    pieces = _cut(part, lengths, half)
-    done = run_micro_batches(pieces, lengths, budget, forward, free_memory)
-    budget.lower(half)
-    return done
+    def run(self, each: Each = map) -> list[tuple[list[int], Result]]:
+        """Runs them all.
 
+        Args:
+            each: calls a function for each of a list, in turn or side by side.
 
-def _cut(part: list[int], lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
-    pieces = micro_batches([int(lengths[index]) for index in part], max_tokens)
-    return [[part[place] for place in piece] for piece in pieces]
+        Returns:
+            The micro-batches that ran, with their results; every text once, longest first.
+
+        Raises:
+            TextFault: a text does not fit alone.
+        """
+        cut = self.cutting.micro_batches(self.lengths, self.budget.max_tokens)
+        return [one for done in each(self._run, cut) for one in done]
+
+    def _run(self, part: list[int]) -> list[tuple[list[int], Result]]:
+        tokens = self.cutting.tokens([self.lengths[index] for index in part])
+        if len(part) > 1 and tokens > self.budget.max_tokens:
+            # Cut before the budget was lowered.
+            return self._run_in_pieces(part, self.budget.max_tokens)
+        try:
+            return [(part, self.forward(part))]
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside of the handler: there the error's traceback still holds the tensors.
+        self.free_memory()
+        if len(part) == 1:
+            detail = f"{tokens} tokens do not fit the device's memory, even alone"
+            raise TextFault("out_of_memory", "inference", detail)
+        self.budget.count_retry()
+        half = max(1, tokens // 2)
+        done = self._run_in_pieces(part, half)
+        self.budget.lower(half)
+        return done
+
+    def _run_in_pieces(self, part: list[int], max_tokens: int) -> list[tuple[list[int], Result]]:
+        lengths = [self.lengths[index] for index in part]
+        pieces = self.cutting.micro_batches(lengths, max_tokens)
+        return [one for piece in pieces for one in self._run([part[place] for place in piece])]

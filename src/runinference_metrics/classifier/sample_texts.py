@@ -44,6 +44,12 @@ def classified() -> list[str]:
     return [*_PHRASES, "a", every, " ".join([every] * 8)]
 
 
+def ordinary(count: int) -> list[str]:
+    """Short texts in many languages, one to four sentences each."""
+    chosen = random.Random(0)
+    return [" ".join(chosen.sample(_PHRASES, chosen.randint(1, 4))) for _ in range(count)]
+
+
 def _letters(chosen: random.Random) -> str:
     """Some letters out of one block of Unicode, of which not all are assigned."""
     start = chosen.choice((0x20, 0x61, 0xC0, 0x370, 0x400, 0x5D0, 0x620, 0x900, 0x3040, 0x4E00,
