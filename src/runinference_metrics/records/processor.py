@@ -16,3 +16,10 @@ INSTRUCTION_SETS = (
 )  # fmt: skip
 # Any of these computes bfloat16 faster than float32.
 BFLOAT16 = frozenset({AVX512_BF16, AMX_BF16, NEON_BF16})
+
+# The machine type that is taken and advised on Google Cloud. N4 has Intel's Emerald Rapids, which
+# computes bfloat16 (https://cloud.google.com/compute/docs/cpu-platforms). Of 16 GB each of its four
+# processes has 4, as on Dataflow's own n1-standard-1: a model that fits there fits here.
+BFLOAT16_MACHINE = "n4-standard-4"
+# Of as many vCPUs, with AMX.
+AMX_MACHINES = ("c3-standard-4", "c4-standard-4")
