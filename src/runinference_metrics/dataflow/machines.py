@@ -12,9 +12,9 @@ from apache_beam.options.pipeline_options import (
 
 from runinference_metrics.records.processor import BFLOAT16_MACHINE
 
-# The regions each of whose zones has N4, since it is Dataflow that picks the zone: from SkyPilot's
-# catalogue of what the Compute Engine API lists zone by zone (catalogs/v8/gcp/vms.csv, read in
-# November 2026). In asia-east2, for one, N4 is in two zones of three.
+# The regions each of whose zones has N4, since it is Dataflow that picks the zone: from a copy of
+# SkyPilot's catalogue of what the Compute Engine API lists zone by zone (catalogs/v8/gcp/vms.csv,
+# read in November 2026). In asia-east2, for one, N4 is in two zones of three.
 REGIONS = frozenset((
     "africa-south1", "asia-east1", "asia-northeast1", "asia-northeast3", "asia-south1",
     "asia-south2", "asia-southeast1", "asia-southeast2", "asia-southeast3",
