@@ -39,6 +39,7 @@ def settings(*flags: str) -> Settings:
         (["--experiments=shuffle_mode=appliance"], None, "shuffle_mode=appliance"),
         (["--dataflow_service_options=enable_prime"], None, "enable_prime"),
         (["--dataflow_service_options=min_cpu_platform=Intel Skylake"], None, "Intel Skylake"),
+        (["--dataflow_service_options=worker_accelerator=type:x;count:1"], None, "with worker_acc"),
         (["--experiments=use_network_tags=tag", "--max_num_workers=3"], N4, ""),
     ],
 )

@@ -40,12 +40,12 @@ def ran(has: list[str] | None, precision: str = "float32", **changes: Any) -> di
 @pytest.mark.parametrize(
     ("has", "precision", "machines", "costs"),
     [
-        # 0.5 x 80 / 616 to 0.5 x 80 / 176
-        (AVX2, "float32", "n4-standard-4", "0.0649 USD to 0.227 USD"),
-        (AVX2, "int8", "n4-standard-4", "0.109 USD to 0.381 USD"),
-        (AVX512, "float32", "n4-standard-4", "0.12 USD to 0.42 USD"),
-        # 0.5 x 176 / 616 to 0.5 x 220 / 502
-        (ZEN4, "bfloat16", "c3-standard-4 or c4-standard-4", "0.143 USD to 0.219 USD"),
+        # 0.5 x (0.05 + 0.95 x 80 / 616) to 0.5 x (0.05 + 0.95 x 80 / 176)
+        (AVX2, "float32", "n4-standard-4", "0.0867 USD to 0.241 USD"),
+        (AVX2, "int8", "n4-standard-4", "0.128 USD to 0.387 USD"),
+        (AVX512, "float32", "n4-standard-4", "0.139 USD to 0.424 USD"),
+        # 0.5 x (0.05 + 0.95 x 176 / 616) to 0.5 x (0.05 + 0.95 x 220 / 502)
+        (ZEN4, "bfloat16", "c3-standard-4 or c4-standard-4", "0.161 USD to 0.233 USD"),
     ],
 )
 def test_a_machine_that_costs_less(

@@ -24,10 +24,13 @@ REGIONS = frozenset((
     "us-central1", "us-east1", "us-east4", "us-east5", "us-west1", "us-west2", "us-west3",
     "us-west4",
 ))  # fmt: skip
-# Settings with which no machine type may be named, or with which N4 does not go or may not go.
-# N4 needs Dataflow Shuffle, the default of batch jobs, and a processor of its own:
-# https://cloud.google.com/dataflow/docs/guides/configure-worker-vm
-_EXCLUDING = ("enable_prime", "shuffle_mode=appliance", "min_cpu_platform")
+# Settings with which no machine type may be named (Prime), or with which N4 does not or may not go:
+# it needs Dataflow Shuffle, the default of batch jobs
+# (https://cloud.google.com/dataflow/docs/guides/configure-worker-vm), and carries no GPU.
+_EXCLUDING = (
+    "enable_prime", "shuffle_mode=appliance", "min_cpu_platform", "worker_accelerator",
+    "enable_confidential_compute",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,7 @@ PRECISIONS = (
     Choice(
         "int8",
         "8-bit (int8)",
-        "Only on a CPU, and the fastest on one without bfloat16; a few labels in a thousand may "
-        "differ.",
+        "Only on a CPU, and the fastest on one without AMX; a few labels in a thousand may differ.",
     ),
 )
 PLACEMENTS = (

@@ -77,7 +77,7 @@ MODEL: tuple[Parameter, ...] = (
         "Precision",
         "The arithmetic of the model. Less precision can be faster, and changes a few labels. auto "
         "suits the device; float32 is for exact comparisons; int8, on a CPU only, is the fastest "
-        "on one without bfloat16.",
+        "on one without AMX.",
         AUTO,
         "auto, float32, bfloat16, float16 or int8",
         values.one_of(*choices.values_of(choices.PRECISIONS)),

@@ -55,8 +55,8 @@ def cheaper_machine(document: dict[str, Any]) -> tuple[str, str] | None:
     Args:
         document: the content of metrics.json.
     """
-    run, busy = document["run"], busy_share(document)
-    if document["derived"]["total_inference_secs"] < _SHORTEST_SECS or (busy or 0) < 0.5:
+    run, busy = document["run"], busy_share(document) or 0.0
+    if document["derived"]["total_inference_secs"] < _SHORTEST_SECS or busy < 0.5:
         return None
     if run["parameters"].get("precision") == "float32":
         return None
@@ -64,7 +64,7 @@ def cheaper_machine(document: dict[str, Any]) -> tuple[str, str] | None:
         # Documents of schema version 4 do not name them.
         step = _step(one.get("instruction_sets", ()), one["precision"])
         if step and not one.get("fallback"):
-            return _change(step.machines, run["runner"]), _why(document, one, step)
+            return _change(step.machines, run["runner"]), _why(document, busy, one, step)
     return None
 
 
@@ -94,10 +94,10 @@ def _change(machines: tuple[str, ...], runner: str) -> str:
     return f"On Google Cloud take {named}, or another of the machines in docs/workers.md."
 
 
-def _why(document: dict[str, Any], decided: dict[str, Any], step: _Step) -> str:
+def _why(document: dict[str, Any], busy: float, decided: dict[str, Any], step: _Step) -> str:
     here, there, precision = step.here, step.there, decided["precision"]
     says = (
-        f"The model computed for {percent(busy_share(document))} of the time, in {precision}, and "
+        f"The model computed for {percent(busy)} of the time, in {precision}, and "
         f"{decided['device_name']} has no {step.lacks}, only "
         f"{' '.join(decided['instruction_sets'])}. Measured with DistilBERT's size on two cores, "
         f"texts/s: {here} in {precision}, {', '.join(map(str, there))} in bfloat16."
@@ -106,7 +106,11 @@ def _why(document: dict[str, Any], decided: dict[str, Any], step: _Step) -> str:
     if not cost or cost["per_million_texts"] is None:
         return says
     now, currency = cost["per_million_texts"], cost["prices"]["currency"]
-    least, most = now * here.low / there[-1].high, now * here.high / there[0].low
+    # What is not the model's time stays as it is.
+    least, most = (
+        now * (1 - busy + busy * ratio)
+        for ratio in (here.low / there[-1].high, here.high / there[0].low)
+    )
     return (
         f"{says} At the same price of a vCPU a million texts, now {money(now, currency)}, would "
         f"then cost {money(least, currency)} to {money(most, currency)}."

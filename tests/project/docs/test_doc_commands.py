@@ -72,10 +72,7 @@ OTHERS_FLAGS = {"--user": "docker run", "--worker_pool": "boot, in the image"} |
     A_LAUNCH,
 )  # fmt: skip
 # Settings in sentences that are no parameters, and whose they are.
-OTHERS_SETTINGS = {
-    "worker_accelerator": "Dataflow's service option",
-    "shuffle_mode": "Dataflow's experiment",
-}
+OTHERS_SETTINGS = {"worker_accelerator": "Dataflow's service option"}
 # Runs commands one after the other in one process, since each start costs seconds.
 DRIVER = """
 import contextlib, io, json, shutil, sys
