@@ -18,7 +18,7 @@ DTYPES = {
     # Only the linear layers' products are in integers.
     INT8: torch.float32,
 }
-# What torch.cpu.get_capabilities() calls them, all but the last two on x86 and those on Arm; and of
+# What torch.cpu.get_capabilities() calls each, all but the last two on x86, those on Arm; and of
 # AVX-512 what torch itself means by it (aten/src/ATen/cpu/Utils.cpp).
 _TORCHS_NAMES = {
     processor.AVX2: ("avx2",),
