@@ -1,5 +1,6 @@
 """What is chosen for a device."""
 
+import platform
 import warnings
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from documents_for_tests import SCHEMA
 from runinference_metrics.classifier import devices, driver
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.errors import UserError
 from runinference_metrics.options.accelerators import ACCELERATORS
 from runinference_metrics.options.command_line import AUTO_BATCH_SIZES
+from runinference_metrics.records import processor
 
 # What torch.cuda.get_arch_list() says in PyTorch's wheels of 2.13 (its RELEASE.md).
 CUDA13 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
@@ -32,16 +35,56 @@ def gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int] | None) -> 
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
 
 
+X86 = {
+    "architecture": "x86_64", "avx2": True, "fma3": True, "avx512_f": True, "avx512_vl": True,
+    "avx512_bw": True, "avx512_dq": True, "avx512_vnni": True, "avx512_bf16": True,
+    "amx_tile": True, "amx_bf16": True, "amx_int8": True, "amx_fp16": False,
+}  # fmt: skip
+ARM = {"architecture": "arm64", "neon": True, "fp16_arith": True, "dot": True, "sve_bf16": False}
+
+
 @pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": True}, "bfloat16"),
-     ({"avx512_f": True, "avx512_bf16": False}, "float32")],
+    ("capabilities", "expected", "precision"),
+    [
+        (X86, ("avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"), "bfloat16"),
+        (X86 | {"avx512_bf16": False, "amx_int8": False},
+         ("avx2", "avx512", "avx512_vnni", "amx_bf16"), "bfloat16"),
+        # Of AVX-512 some parts alone are not what is called so.
+        ({"avx2": True, "avx512_f": True, "avx512_cd": True}, ("avx2",), "float32"),
+        # C4A's and T2A's processors.
+        (ARM | {"bf16": True, "i8mm": True}, ("neon_bf16", "neon_i8mm"), "bfloat16"),
+        (ARM | {"bf16": False, "i8mm": False}, (), "float32"),
+        ({"architecture": "riscv64"}, (), "float32"),
+    ],
 )  # fmt: skip
-def test_auto_precision_on_a_cpu(
-    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: str
-) -> None:
+def test_the_instruction_sets_that_count(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, object], expected: tuple[str, ...],
+    precision: str,
+) -> None:  # fmt: skip
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert devices.auto_precision("CPU") == expected
+    assert devices.instruction_sets("CPU") == expected
+    assert devices.instruction_sets("GPU") == ()
+    assert devices.auto_precision("CPU") == precision
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="Linux names those of Arm otherwise")
+def test_the_kernel_names_the_same() -> None:
+    (flags, *_) = (
+        set(line.partition(":")[2].split())
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("flags")
+    )
+    linuxs = {one: one for one in processor.INSTRUCTION_SETS} | {"avx512": "avx512vl"}
+    assert devices.instruction_sets("CPU") == tuple(
+        name for name in processor.INSTRUCTION_SETS if linuxs[name] in flags
+    )
+
+
+def test_every_instruction_set_has_a_name_in_torch_and_in_the_schema() -> None:
+    assert tuple(devices._TORCHS_NAMES) == processor.INSTRUCTION_SETS
+    run = SCHEMA["properties"]["run"]["properties"]["effective"]["items"]["properties"]
+    assert tuple(run["instruction_sets"]["items"]["enum"]) == processor.INSTRUCTION_SETS
+    assert set(processor.INSTRUCTION_SETS) >= processor.BFLOAT16
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,18 @@ def test_the_table_shows_faults_where_there_were_any(capsys: pytest.CaptureFixtu
     assert "4,711" in out
 
 
+def test_the_table_names_what_the_processor_has(capsys: pytest.CaptureFixture[str]) -> None:
+    document = make_document(2)
+    for one in document["run"]["effective"]:
+        one["instruction_sets"] = ["avx2", "avx512", "avx512_bf16"]
+    print_table(document, "out")
+    assert "avx2 avx512 avx512_bf16" in capsys.readouterr().out
+    # As of a GPU.
+    document["run"]["effective"][0]["instruction_sets"] = []
+    print_table({**document, "run": document["run"] | {"effective": []}}, "out")
+    assert "the processor has" not in capsys.readouterr().out
+
+
 def test_the_table_says_where_a_model_took_the_slower_way(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

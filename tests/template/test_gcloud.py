@@ -97,7 +97,7 @@ def test_gcloud_uploads_the_same(
     assert without_what_gcloud_drops(own) == without_what_gcloud_drops(uploaded)
 
 
-LAUNCHES = [("CPU", None, None)] + [
+LAUNCHES: list[tuple[str, str | None, str]] = [("CPU", None, "n4-standard-4")] + [
     ("GPU", one.name, one.machine_type) for one in ACCELERATORS.values()
 ]
 
@@ -109,7 +109,7 @@ def test_a_launch_becomes_a_job_with_the_documented_workers(
     bucket: dict[str, str],  # noqa: F811
     device: str,
     accelerator: str | None,
-    machine_type: str | None,
+    machine_type: str,
 ) -> None:
     parameters = f"input=gs://results/in/a.txt,gs://results/in/*.txt~device={device}"
     if accelerator:
@@ -132,7 +132,7 @@ def test_a_launch_becomes_a_job_with_the_documented_workers(
         assert one.startswith(
             f"worker_accelerator=type:{accelerator};count:1;install-nvidia-driver"
         )
-    assert (pool.get("machineType") or None) == machine_type
+    assert pool["machineType"] == machine_type
     assert (pool.get("diskSizeGb") or 0) == (50 if accelerator else 0)
     one_process = "no_use_multiple_sdk_containers" in described["experiments"]
     assert one_process == (device == "GPU")

@@ -87,10 +87,13 @@ def hints(pipeline: beam_runner_api_pb2.Pipeline) -> set[str]:
     }
 
 
-def test_cpu_workers_get_nothing_special(bucket: dict[str, str]) -> None:  # noqa: F811
+def test_cpu_workers_get_bfloat16_and_nothing_else(bucket: dict[str, str]) -> None:  # noqa: F811
     environment, pipeline = job(bucket)
     (pool,) = environment["workerPools"]
-    assert "machineType" not in pool or not pool["machineType"]
+    assert pool["machineType"] == "n4-standard-4"
+    # Dataflow itself takes the disk that goes with an N4.
+    assert not pool.get("diskType")
+    assert not pool.get("diskSizeGb")
     assert not any("worker_accelerator" in one for one in environment.get("serviceOptions", []))
     assert "no_use_multiple_sdk_containers" not in environment["experiments"]
     images = {one["containerImage"] for one in pool["sdkHarnessContainerImages"]}
@@ -99,6 +102,15 @@ def test_cpu_workers_get_nothing_special(bucket: dict[str, str]) -> None:  # noq
     assert "streaming" not in environment["sdkPipelineOptions"]["options"] or (
         not environment["sdkPipelineOptions"]["options"]["streaming"]
     )
+
+
+def test_the_log_says_which_cpu_workers_and_why(bucket: dict[str, str]) -> None:  # noqa: F811
+    done = launch(bucket, "--region=europe-north1")
+    assert done.returncode == 0, done.stderr[-3000:]
+    (line,) = (one for one in done.stderr.splitlines() if "machine_type" in one)
+    assert line.startswith("INFO Workers get Dataflow's own machine type, which computes no bfloat")
+    (pool,) = json.loads(get(bucket, "job_object"))["environment"]["workerPools"]
+    assert not pool.get("machineType")
 
 
 @pytest.mark.parametrize(

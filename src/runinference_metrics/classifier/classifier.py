@@ -14,7 +14,7 @@ import torch
 import transformers
 
 from runinference_metrics.classifier import precisions
-from runinference_metrics.classifier.devices import check_device, device_name
+from runinference_metrics.classifier.devices import check_device, device_name, instruction_sets
 from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.classifier.host_memory import keep_freed_memory
 from runinference_metrics.classifier.lanes import Lanes
@@ -121,6 +121,7 @@ class Classifier:
         self._lock = threading.Lock()
         self.effective = Effective(
             device_name=device_name(spec.device),
+            instruction_sets=instruction_sets(spec.device),
             precision=precision,
             grouping=str(self._network.grouping),
             fallback=loaded.fallback,

@@ -8,6 +8,7 @@ import torch
 
 from runinference_metrics.classifier.driver import driver_here, is_older, needed_driver
 from runinference_metrics.errors import UserError
+from runinference_metrics.records import processor
 
 INT8 = "int8"
 DTYPES = {
@@ -16,6 +17,18 @@ DTYPES = {
     "float16": torch.float16,
     # Only the linear layers' products are in integers.
     INT8: torch.float32,
+}
+# What torch.cpu.get_capabilities() calls each, all but the last two on x86, those on Arm; and of
+# AVX-512 what torch itself means by it (aten/src/ATen/cpu/Utils.cpp).
+_TORCHS_NAMES = {
+    processor.AVX2: ("avx2",),
+    processor.AVX512: ("avx512_f", "avx512_vl", "avx512_bw", "avx512_dq"),
+    processor.AVX512_VNNI: ("avx512_vnni",),
+    processor.AVX512_BF16: ("avx512_bf16",),
+    processor.AMX_BF16: ("amx_bf16",),
+    processor.AMX_INT8: ("amx_int8",),
+    processor.NEON_BF16: ("bf16",),
+    processor.NEON_I8MM: ("i8mm",),
 }
 # What Dataflow calls it.
 _DRIVER_OPTION = "install-nvidia-driver"
@@ -104,9 +117,19 @@ def auto_precision(device: str) -> str:
         if capability >= (8, 0):
             return "bfloat16"
         return "float32" if capability < (7, 0) and capability != (6, 0) else "float16"
-    capabilities = torch.cpu.get_capabilities()
-    native = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")
-    return "bfloat16" if any(capabilities.get(name) for name in native) else "float32"
+    return "float32" if processor.BFLOAT16.isdisjoint(instruction_sets(device)) else "bfloat16"
+
+
+def instruction_sets(device: str) -> tuple[str, ...]:
+    """The processor's instruction sets that count, by the names in `records.processor`.
+
+    Args:
+        device: "CPU" or "GPU"; the processor beside a GPU does not count.
+    """
+    if device == "GPU":
+        return ()
+    has = torch.cpu.get_capabilities().get
+    return tuple(name for name, theirs in _TORCHS_NAMES.items() if all(map(has, theirs)))
 
 
 def device_name(device: str) -> str:

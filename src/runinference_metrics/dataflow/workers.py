@@ -1,5 +1,6 @@
 """From the parameters to the workers, and to what each worker process gets."""
 
+import logging
 import os
 
 from apache_beam.options.pipeline_options import (
@@ -11,6 +12,7 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
+from runinference_metrics.dataflow.machines import cpu_machine
 from runinference_metrics.environment import IMAGE_VARIABLE
 from runinference_metrics.errors import UserError
 from runinference_metrics.options.accelerators import MPS, Accelerator, accelerator
@@ -26,6 +28,7 @@ _ACCELERATOR_OPTION = "worker_accelerator"
 
 LOCAL_RUNNERS = (None, "DirectRunner", "FnApiRunner")
 DATAFLOW_RUNNERS = ("DataflowRunner", "TestDataflowRunner")
+_LOG = logging.getLogger(__name__)
 
 
 def is_local(options: PipelineOptions) -> bool:
@@ -64,9 +67,10 @@ def threads_per_process(options: PipelineOptions) -> int | None:
 def configure(settings: Settings, options: PipelineOptions) -> str | None:
     """Sets what the workers of a service need for `device`; what the user set stays.
 
-    With `device=CPU` only the image is set. With `device=GPU`: the accelerator with its machine
-    type (for `gpu_placement=inference_step` both in a resource hint), disk, one process a worker
-    and its threads.
+    With `device=CPU` the image, and on Dataflow a machine type with bfloat16 where that is safe;
+    the log says which and why. With `device=GPU`: the accelerator with its machine type (for
+    `gpu_placement=inference_step` both in a resource hint), disk, one process a worker and its
+    threads.
 
     Args:
         settings: the parameters.
@@ -82,6 +86,9 @@ def configure(settings: Settings, options: PipelineOptions) -> str | None:
     if not worker.sdk_container_image and os.environ.get(IMAGE_VARIABLE):
         worker.sdk_container_image = os.environ[IMAGE_VARIABLE]
     if settings.device != "GPU":
+        if is_dataflow(options) and (machine := cpu_machine(options)):
+            worker.machine_type = machine.machine_type
+            _LOG.info(machine.why)
         return None
     chosen = accelerator(settings.accelerator)
     debug = options.view_as(DebugOptions)

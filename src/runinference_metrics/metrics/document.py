@@ -11,7 +11,7 @@ from runinference_metrics.records import names
 from runinference_metrics.records.events import SCORE_UNIT
 
 # Rises when a reader of metrics.json would have to change.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 def document_of(

@@ -34,13 +34,14 @@ PRECISIONS = (
     Choice(
         "bfloat16",
         "16-bit (bfloat16)",
-        "For GPUs from Ampere on (L4, A100, H100, RTX PRO 6000), and CPUs with AVX512-BF16 or AMX.",
+        "For GPUs from Ampere on (L4, A100, H100, RTX PRO 6000), and CPUs with AVX512-BF16, AMX or "
+        "Arm's bf16.",
     ),
     Choice("float16", "16-bit (float16)", "For GPUs without bfloat16, such as the T4."),
     Choice(
         "int8",
         "8-bit (int8)",
-        "Only on a CPU, and the fastest there; a few labels in a thousand may differ.",
+        "Only on a CPU, and the fastest on one without AMX; a few labels in a thousand may differ.",
     ),
 )
 PLACEMENTS = (

@@ -37,7 +37,8 @@ MODEL: tuple[Parameter, ...] = (
         "device",
         "Device",
         "What the model runs on. With GPU the job fails when no usable GPU is there; it never "
-        "falls back to the CPU.",
+        "falls back to the CPU. CPU workers on Dataflow are n4-standard-4 where each zone of the "
+        "region has it, unless you name a machine type.",
         "CPU",
         "CPU or GPU",
         values.one_of(*choices.values_of(choices.DEVICES)),
@@ -76,7 +77,7 @@ MODEL: tuple[Parameter, ...] = (
         "Precision",
         "The arithmetic of the model. Less precision can be faster, and changes a few labels. auto "
         "suits the device; float32 is for exact comparisons; int8, on a CPU only, is the fastest "
-        "there.",
+        "on one without AMX.",
         AUTO,
         "auto, float32, bfloat16, float16 or int8",
         values.one_of(*choices.values_of(choices.PRECISIONS)),

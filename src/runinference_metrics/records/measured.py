@@ -59,11 +59,13 @@ NO_WORK = BatchStats(0, 0, 0, 0, 0, 0, 0, 0, {})
 class Effective:
     """What the environment and the model decided; recorded in metrics.json.
 
-    `grouping` says which texts share a forward pass, `fallback` why `precision` is not the usual
-    one (empty where it is).
+    `instruction_sets` are the CPU's that count (`records.processor`; empty on a GPU), `grouping`
+    says which texts share a forward pass, `fallback` why `precision` is not the usual one (empty
+    where it is).
     """
 
     device_name: str
+    instruction_sets: tuple[str, ...]
     precision: str
     grouping: str
     fallback: str

@@ -7,6 +7,7 @@ from typing import Any
 from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.report.formats import count, duration, percent
+from runinference_metrics.report.machine import busy_share, cheaper_machine
 
 # Below these a run is too small for its figures to say anything.
 _FEWEST_BATCHES = 8
@@ -43,6 +44,7 @@ def advice(document: dict[str, Any]) -> list[Advice]:
             _truncation,
             _tokenising,
             _idle,
+            _machine,
             _loading,
             _skew,
         )
@@ -193,18 +195,21 @@ def _tokenising(document: dict[str, Any]) -> Iterator[Advice]:
 
 
 def _idle(document: dict[str, Any]) -> Iterator[Advice]:
-    rows = [one for one in document["workers"] if one["busy_share"] is not None]
-    active = sum(one["active_secs"] for one in rows)
-    batches = sum(one["batches"] for one in rows)
-    if not active or batches < _FEWEST_BATCHES:
+    busy = busy_share(document)
+    batches = sum(one["batches"] for one in document["workers"] if one["busy_share"] is not None)
+    if busy is None or batches < _FEWEST_BATCHES:
         return
-    busy = sum(one["forward_secs"] for one in rows) / active
     if busy < 0.5:
         yield Advice(
             "A faster device would help little: look at reading, writing and shuffling first.",
             f"The model computed in only {percent(busy)} of the time between each process's first "
             "and last batch.",
         )
+
+
+def _machine(document: dict[str, Any]) -> Iterator[Advice]:
+    if found := cheaper_machine(document):
+        yield Advice(*found)
 
 
 def _loading(document: dict[str, Any]) -> Iterator[Advice]:

@@ -7,6 +7,7 @@ from typing import Any
 from runinference_metrics.records import names
 from runinference_metrics.report import page
 from runinference_metrics.report.formats import duration, number, of_metric, percent, size
+from runinference_metrics.report.sections import effective, took_effect
 
 # Differences below this share are noise between two runs of the same thing.
 _NOISE = 0.02
@@ -168,8 +169,8 @@ def _warnings(documents: Sequence[dict[str, Any]]) -> list[str]:
     """Why the runs did not do the same work, or cannot be seen to."""
     checks: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...] = (
         ("input texts", lambda run: (run["input"] or {}).get("fingerprint")),
-        ("model", lambda run: _effective(run, "model_digest")),
-        ("max_length", lambda run: _effective(run, "max_length")),
+        ("model", lambda run: took_effect(run["effective"], "model_digest")),
+        ("max_length", lambda run: took_effect(run["effective"], "max_length")),
     )
     found = []
     for what, value in checks:
@@ -181,17 +182,13 @@ def _warnings(documents: Sequence[dict[str, Any]]) -> list[str]:
     return found
 
 
-def _effective(run: dict[str, Any], name: str) -> str:
-    return ", ".join(sorted({str(one.get(name, "")) for one in run["effective"]}))
-
-
 def _differences(documents: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     columns = []
     for document in documents:
         run = document["run"]
         shown = {name: str(value) for name, value in run["parameters"].items()}
         # What took effect says more than the parameter that asked for it.
-        shown |= {f"{name} (took effect)": _effective(run, name) for name in _names(run)}
+        shown |= {f"{name} (took effect)": value for name, value in effective(run["effective"])}
         shown |= {name: str(run[name]) for name in ("runner", "version", "beam_version")}
         shown["input fingerprint"] = str((run["input"] or {}).get("fingerprint", "-"))
         if files := document["files"]:
@@ -201,7 +198,3 @@ def _differences(documents: Sequence[dict[str, Any]]) -> list[tuple[str, list[st
     every = dict.fromkeys(name for column in columns for name in column)
     rows = [(name, [column.get(name, "-") for column in columns]) for name in every]
     return [(name, values) for name, values in rows if len(set(values)) > 1]
-
-
-def _names(run: dict[str, Any]) -> list[str]:
-    return list(run["effective"][0]) if run["effective"] else []

@@ -144,6 +144,14 @@ GLOSSARY = (
         "What is left is reading, writing, tokenising, shuffling and waiting.",
     ),
     Entry(
+        "instruction_sets",
+        "names",
+        "when a process loads the model",
+        "Those of the CPU that decide how fast it computes a model; none are named for a GPU. "
+        "avx512_bf16, amx_bf16 and neon_bf16 compute bfloat16, and precision auto takes it where "
+        "one of them is there.",
+    ),
+    Entry(
         "p50, p90, p95, p99",
         "as the metric",
         "computed from the whole run",

@@ -236,10 +236,14 @@ def cost(document: dict[str, Any]) -> dict[str, str] | None:
 
 def effective(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """What took effect, several values where the workers differ."""
-    return [
-        (name, ", ".join(sorted({str(one[name]) for one in found})) or "-")
-        for name in (found[0] if found else ())
-    ]
+    return [(name, took_effect(found, name) or "-") for name in (found[0] if found else ())]
+
+
+def took_effect(found: list[dict[str, Any]], name: str) -> str:
+    """What was decided where the model ran; several values where the workers differ."""
+    values = (one.get(name, "") for one in found)
+    shown = {" ".join(one) if isinstance(one, list | tuple) else str(one) for one in values}
+    return ", ".join(sorted(shown))
 
 
 # What is said of how texts were grouped, where that is slower than usual.

@@ -26,8 +26,10 @@ def print_table(document: dict[str, Any], output: str) -> None:
     """Prints the metrics of a run, as written to metrics.json, on standard output."""
     console = Console(width=TABLE_WIDTH, highlight=False, markup=False)
     run, records, derived = document["run"], document["records"], document["derived"]
-    devices = _decided(run, "device_name") or run["parameters"]["device"]
-    precision = _decided(run, "precision")
+    effective = run["effective"]
+    devices = sections.took_effect(effective, "device_name") or run["parameters"]["device"]
+    precision = sections.took_effect(effective, "precision")
+    instructions = sections.took_effect(effective, "instruction_sets")
     console.print()
     if document["files"]:
         console.print(_values("Files", _files(document["files"])))
@@ -48,6 +50,7 @@ def print_table(document: dict[str, Any], output: str) -> None:
         ("padding", f"{percent(tokens['padding_share'])} of all tokens computed"),
         *sections.detours(run),
         ("run time", f"{duration(run['wall_secs'])} on {devices} {precision}".rstrip()),
+        *([("the processor has", instructions)] if instructions else []),
         *_cost(document),
     ]))  # fmt: skip
     faults = sections.faults(document)
@@ -56,11 +59,6 @@ def print_table(document: dict[str, Any], output: str) -> None:
     for one in advice(document):
         console.print(f"{one.why} {one.change}\n", soft_wrap=False)
     console.print(f"Results are in {redact(output)}")
-
-
-def _decided(run: dict[str, Any], name: str) -> str:
-    """What was decided where the model ran; several words when the workers differ."""
-    return ", ".join(sorted({str(one[name]) for one in run["effective"]}))
 
 
 def _cost(document: dict[str, Any]) -> list[tuple[str, str]]:

@@ -55,8 +55,9 @@ def configure(on_dataflow: bool) -> None:
     logging.getLogger("runinference_metrics").setLevel(logging.WARNING)
     if on_dataflow:
         logging.getLogger().setLevel(logging.WARNING)
-        # The job's states, and what the service says of it.
+        # The job's states, and what the service says of it; and what was chosen for the workers.
         logging.getLogger(_SERVICE).setLevel(logging.INFO)
+        logging.getLogger("runinference_metrics.dataflow").setLevel(logging.INFO)
     else:
         # Beam warns, on the root logger too, about how it runs itself at every start; and what it
         # logs of a failure comes back to this program as an exception anyway.

@@ -14,7 +14,8 @@ from runinference_metrics.writing.folder import METRICS_FILE, in_folder, write_w
 # Enough to tell a document of ours from any other JSON.
 _SECTIONS = ("run", "records", "runinference", "tokens", "stages", "faults", "derived")
 
-# A reader of the newest version can show these, too: all that they lack is later sections.
+# A reader of the newest version can show these, too: all that they lack is later sections, and
+# under run.effective what is shown only where it is there.
 _OLDEST_VERSION = 3
 _LATER_SECTIONS: dict[str, Any] = {"files": None}
 
@@ -43,9 +44,9 @@ def read(place: str, flag: str = "FOLDER") -> dict[str, Any]:
     if not isinstance(document, dict) or any(name not in document for name in _SECTIONS):
         raise UserError(flag, takes, f"{path!r}, which is not one of this program's")
     version = document.get("schema_version")
-    if version not in (_OLDEST_VERSION, SCHEMA_VERSION):
-        raise UserError(flag, f"metrics of schema version {_OLDEST_VERSION} or {SCHEMA_VERSION}",
-                        f"{path!r} of version {version}")  # fmt: skip
+    if version not in range(_OLDEST_VERSION, SCHEMA_VERSION + 1):
+        takes = f"metrics of schema version {_OLDEST_VERSION} to {SCHEMA_VERSION}"
+        raise UserError(flag, takes, f"{path!r} of version {version}")
     # What an older document does not say is not known.
     return without_secrets({**_LATER_SECTIONS, **document})
 

@@ -12,9 +12,11 @@ from pages_for_tests import GUIDES, KINDS, PAGES, link_faults, page, parse
 from conftest import ROOT
 from runinference_metrics.classifier.driver import needed_driver
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
+from runinference_metrics.dataflow.machines import REGIONS
 from runinference_metrics.options import parameters_page
 from runinference_metrics.options.accelerators import ACCELERATORS
 from runinference_metrics.options.parameters import PARAMETERS
+from runinference_metrics.records.processor import AMX_MACHINES, BFLOAT16_MACHINE
 from write_docs import DOCUMENTS, Document
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -135,6 +137,17 @@ def test_accelerators_are_those_of_the_program() -> None:
         (one.name, one.machine_type, "{}.{}".format(*one.capability))
         for one in ACCELERATORS.values()
     ]
+
+
+def test_the_regions_of_cpu_machines_are_those_of_the_program() -> None:
+    text = (ROOT / "docs" / "workers.md").read_text()
+    named = re.findall(r"`([\w-]+)`", " ".join(re.findall(r"^> (.*)$", text, re.MULTILINE)))
+    assert named == sorted(REGIONS)
+    assert f"CPU workers are `{BFLOAT16_MACHINE}`" in text
+    for name in AMX_MACHINES:
+        assert re.search(
+            rf"^\| {name.partition('-')[0].upper()} \|.*`amx_bf16`", text, re.MULTILINE
+        )
 
 
 @pytest.mark.parametrize(("flavour", "cuda"), [("cuda", "13.0"), ("cuda126", "12.6")])

@@ -1,0 +1,25 @@
+"""The instruction sets of a CPU that decide how fast it computes a model, by the names in
+metrics.json.
+"""
+
+AVX2 = "avx2"
+AVX512 = "avx512"
+AVX512_VNNI = "avx512_vnni"
+AVX512_BF16 = "avx512_bf16"
+AMX_BF16 = "amx_bf16"
+AMX_INT8 = "amx_int8"
+NEON_BF16 = "neon_bf16"
+NEON_I8MM = "neon_i8mm"
+
+INSTRUCTION_SETS = (
+    AVX2, AVX512, AVX512_VNNI, AVX512_BF16, AMX_BF16, AMX_INT8, NEON_BF16, NEON_I8MM,
+)  # fmt: skip
+# Any of these computes bfloat16 faster than float32.
+BFLOAT16 = frozenset({AVX512_BF16, AMX_BF16, NEON_BF16})
+
+# The machine type that is taken and advised on Google Cloud. N4 has Intel's Emerald Rapids, which
+# computes bfloat16 (https://cloud.google.com/compute/docs/cpu-platforms). Of 16 GB each of its four
+# processes has 4, as on Dataflow's own n1-standard-1: a model that fits there fits here.
+BFLOAT16_MACHINE = "n4-standard-4"
+# Of as many vCPUs, with AMX.
+AMX_MACHINES = ("c3-standard-4", "c4-standard-4")
