@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="classifiers, parted by ;")
-    parser.add_argument("--program_texts", default="2048", help="how many ours get, parted by ;")
+    parser.add_argument("--program_texts", default="4096", help="how many ours get, parted by ;")
     parser.add_argument("--program_rounds", type=int, default=3)
     parser.add_argument("--only_programs", default="", help="programs, parted by ;")
     parser.add_argument("--no_programs", action="store_true")
