@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from contender import CONTENDERS
-from contest import Contender, Row, names, show
+from contest import Contender, Row, names, parted, show
 from material import PEERS, machine, make_model, make_texts, write_json, write_texts
-from programs import EXAMPLE, programs
+from programs import EXAMPLE, NAMES, programs
 
 
 def classifiers(folder: Path, texts: list[str], rounds: int, only: list[str]) -> list[Row]:
@@ -64,17 +64,18 @@ def main() -> None:
     parser.add_argument("--only_programs", default="", help="programs, parted by ;")
     parser.add_argument("--no_programs", action="store_true")
     given = parser.parse_args()
+    only = names("only", given.only, CONTENDERS)
+    only_programs = names("only_programs", given.only_programs, NAMES)
+    counts = [int(count) for count in parted(given.program_texts)]
     sys.path.append(str(PEERS))
     with tempfile.TemporaryDirectory() as temporary:
         folder = make_model(Path(temporary) / "model")
         print(f"{machine()}; DistilBERT's size, random weights, {given.texts} texts")
-        found = classifiers(folder, make_texts(given.texts), given.rounds, names(given.only))
+        found = classifiers(folder, make_texts(given.texts), given.rounds, only)
         show("Classifiers", found, "transformers, batch 32")
         whole: list[Row] = []
         if not given.no_programs:
-            counts = [int(count) for count in names(given.program_texts)]
-            only = names(given.only_programs)
-            whole = programs(folder, counts, given.program_rounds, only)
+            whole = programs(folder, counts, given.program_rounds, only_programs)
             show("Programs, files in and files out", whole, EXAMPLE)
     content = {
         "classifiers": [{**asdict(row), "median": row.median} for row in found],

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contender import entry
+from contender import CONTENDERS, entry
 from contest import Contender, names
 from material import PEERS, machine, make_model, make_texts, write_json, write_texts
 from runinference_metrics.classifier.devices import auto_precision
@@ -91,7 +91,8 @@ def main() -> None:
     parser.add_argument("--only", default=";".join(usual), help="classifiers, parted by ;")
     given = parser.parse_args()
     sys.path.append(str(PEERS))
-    problems = {name: entry(name).problem() for name in names(given.only)}
+    chosen = names("only", given.only, (*CONTENDERS, "ours auto"))
+    problems = {name: entry(name).problem() for name in chosen}
     print(f"{machine()}; DistilBERT's size, {given.texts} texts; auto is {fast}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = make_model(Path(temporary))

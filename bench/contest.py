@@ -95,9 +95,18 @@ class Contender:
         self.process.wait()
 
 
-def names(given: str) -> list[str]:
-    """What a flag names, parted by semicolons."""
-    return [name.strip() for name in given.split(";") if name.strip()]
+def parted(given: str) -> list[str]:
+    """What stands between semicolons."""
+    return [one.strip() for one in given.split(";") if one.strip()]
+
+
+def names(flag: str, given: str, known: Iterable[str]) -> list[str]:
+    """What a flag names, parted by semicolons; ends the program when something has no such name."""
+    found, right = parted(given), list(known)
+    for name in found:
+        if name not in right:
+            sys.exit(f"--{flag} takes of {'; '.join(right)}; got {name!r}")
+    return found
 
 
 def show(title: str, rows: list[Row], base: str) -> None:

@@ -212,7 +212,7 @@ def main() -> None:
         file = write_texts(folder / "texts.txt", texts)
         operations = useful_operations(folder, texts)
         measured: dict[str, tuple[Products, Contender]] = {}
-        for name in names(given.precisions):
+        for name in names("precisions", given.precisions, KINDS):
             problem = needs_bfloat16() if name == "bfloat16" else None
             try:
                 products = None if problem else Products(KINDS[name], cores)

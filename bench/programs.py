@@ -15,6 +15,8 @@ from runinference_metrics.classifier.devices import auto_precision
 
 EXAMPLE = "Beam's example"
 HANDLER = "Beam's HuggingFacePipelineModelHandler"
+PRECISIONS = ("float32", "auto", "int8")
+NAMES = (EXAMPLE, HANDLER, *(f"ours {precision}" for precision in PRECISIONS))
 # The example pads to 512 tokens.
 EXAMPLE_TEXTS = 100
 HANDLER_TEXTS = 1024
@@ -53,13 +55,14 @@ def all_programs(folder: Path, counts: Sequence[int]) -> list[Program]:
         ]  # fmt: skip
 
     most, own = max(counts), tuple(counts)
-    return [
+    found = [
         Program(EXAMPLE, example, (min(EXAMPLE_TEXTS, most),)),
         Program(HANDLER, handler, (min(HANDLER_TEXTS, most),)),
-        Program("ours float32", ours("float32"), own),
-        Program("ours auto", ours("auto"), own, auto_precision("CPU")),
-        Program("ours int8", ours("int8"), own),
     ]
+    for precision in PRECISIONS:
+        note = auto_precision("CPU") if precision == "auto" else ""
+        found.append(Program(f"ours {precision}", ours(precision), own, note))
+    return found
 
 
 def programs(folder: Path, counts: Sequence[int], rounds: int, only: Sequence[str]) -> list[Row]:
@@ -91,6 +94,9 @@ def programs(folder: Path, counts: Sequence[int], rounds: int, only: Sequence[st
             startup = process_secs(program.command(one))
             for count in program.counts:
                 row, total = rows[program, count], process_secs(program.command(files[count]))
+                if total <= startup:
+                    sys.exit(f"{row.name}: {count} texts took no longer than one; give it more, "
+                             "by --program_texts")  # fmt: skip
                 row.startup_secs = startup
                 row.texts_per_sec.append((count - 1) / (total - startup))
     return list(rows.values())

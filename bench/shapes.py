@@ -25,7 +25,7 @@ from transformers import (
     ModernBertConfig,
 )
 
-from contest import Contender, names
+from contest import Contender, names, parted
 from material import ROOT, SEED, TOKENS, machine, make_texts, write_json, write_texts
 
 # As they are published, but for the vocabulary, which no matrix product sees.
@@ -154,11 +154,11 @@ def main() -> None:
     rows, slower = [], []
     print(f"{machine()}; precision {given.precision}, random weights")
     print(f"{'shape':12}{'tokens':>7}{'cores':>7}{'texts':>8}")
-    for shape in names(given.shapes):
+    for shape in names("shapes", given.shapes, SHAPES):
         with tempfile.TemporaryDirectory() as temporary:
             folder = make_shape(shape, Path(temporary))
-            for tokens in map(int, names(given.tokens)):
-                for cores in map(int, names(given.cores)):
+            for tokens in map(int, parted(given.tokens)):
+                for cores in map(int, parted(given.cores)):
                     cell = Cell(shape, tokens, cores)
                     count, rates = measured(cell, folder, checkouts, given)
                     print(f"{cell}{count:>8,}{rates}".rstrip(), flush=True)
