@@ -37,8 +37,8 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "BERT": lambda **ids: BertConfig(**ids),
     "ModernBERT": lambda **ids: ModernBertConfig(**ids),
 }
-# A pass has so many texts at least, and all of them so many tokens at most.
-LEAST_TEXTS = 8
+# A pass has so many texts and so many tokens at least, and so many tokens at most.
+LEAST_TEXTS, LEAST_TOKENS = 8, 1024
 MOST_TOKENS = 400_000
 # A pass of less says little of how long one of more takes.
 PROBE_SECS = 0.3
@@ -101,17 +101,18 @@ def make_shape(name: str, folder: Path) -> Path:
     return folder
 
 
-def texts_of_a_pass(contender: Contender, most: int, pass_secs: float) -> int:
-    """How many texts the contender classifies in so long."""
+def texts_of_a_pass(contender: Contender, tokens: int, pass_secs: float) -> int:
+    """How many texts of so many tokens the contender classifies in so long."""
+    least, most = max(LEAST_TEXTS, LEAST_TOKENS // tokens), MOST_TOKENS // tokens
 
     def secs_of(count: int) -> float:
         # Texts that were not seen before take longer, and so do those beside another program.
         return min(contender.secs(count) for _ in range(PROBES))
 
-    count = LEAST_TEXTS
+    count = least
     while (secs := secs_of(count)) < PROBE_SECS and count < most:
         count = min(4 * count, most)
-    return max(LEAST_TEXTS, min(most, round(count * pass_secs / secs)))
+    return max(least, min(most, round(count * pass_secs / secs)))
 
 
 def measured(
@@ -126,8 +127,7 @@ def measured(
     name = f"ours {given.precision}"
     contenders = [Contender(name, folder, texts, cores, checkout) for checkout in checkouts]
     try:
-        most = MOST_TOKENS // cell.tokens
-        count = texts_of_a_pass(contenders[0], most, given.pass_secs)
+        count = texts_of_a_pass(contenders[0], cell.tokens, given.pass_secs)
         for contender in contenders:
             contender.secs(count)
         rates: list[list[float]] = [[], []]
