@@ -83,8 +83,10 @@ lint: $(VENV)/ready-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/ready build/peers/ready ## compare with every peer, side by side (about 25 minutes)
+bench: $(VENV)/ready build/peers/ready ## compare with every peer, side by side (about half an hour)
 	$(BIN)/python -W ignore bench/against_peers.py $(ARGS)
+	$(BIN)/python -W ignore bench/products.py
+	$(BIN)/python -W ignore bench/contention.py
 	$(BIN)/python -W ignore bench/pipeline_over_loop.py
 	$(BIN)/python -W ignore bench/beam_share.py
 	$(BIN)/python -W ignore bench/startup.py

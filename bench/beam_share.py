@@ -21,7 +21,7 @@ import torch
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from material import ROOT, fresh, make_texts, write_json
+from material import ROOT, fresh, machine, make_texts, write_json
 from runinference_metrics import pipeline
 from runinference_metrics.classifier.classifier import TEXTS_AT_ONCE_ON_A_GPU, ClassifierSpec
 from runinference_metrics.classifier.network import Grouping
@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    print(machine())
     rates: dict[str, list[float]] = {"ours": [], "element by element": []}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

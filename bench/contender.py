@@ -2,9 +2,12 @@
 
     python bench/contender.py NAME MODEL_FOLDER TEXTS
 
-Prints its start-up in seconds; then, for each line on standard input, classifies all texts and
-prints the seconds. `scores PATH` writes the positive label's scores of the last pass. Idle, it uses
-no processor: contenders can take turns.
+Prints its start-up in seconds; then, for each line on standard input, classifies the texts and
+prints the seconds: `go` all of them, `go 100` the first hundred. `scores PATH` writes the positive
+label's scores of the last pass. Idle, it uses no processor: contenders can take turns.
+
+NAME is one of `CONTENDERS`, or `ours` with any precision, such as "ours auto". It also runs with
+the package of an older checkout.
 """
 
 import importlib.util
@@ -12,17 +15,19 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from material import PEERS
+from exports import onnx, onnx_int8, openvino_int8
+from material import BATCH_SIZE, PEERS, batches
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.devices import auto_precision
 
-# What text-classification pipelines and servers are told most often.
-BATCH_SIZE = 32
+# With so few a contender works for the first time, as a part of its start.
+FIRST_TEXTS = 8
 Classify = Callable[[list[str]], list[float]]
 
 
@@ -59,16 +64,10 @@ def sorted_batches(folder: Path, run: Callable[[Any, Any], Any]) -> Classify:
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
     def classify(texts: list[str]) -> list[float]:
-        encoded: Any = tokenizer(texts, truncation=True)
-        ids = encoded["input_ids"]
-        order = sorted(range(len(texts)), key=lambda index: -len(ids[index]))
         found = [0.0] * len(texts)
-        for start in range(0, len(order), BATCH_SIZE):
-            part = order[start : start + BATCH_SIZE]
-            batch = tokenizer.pad({"input_ids": [ids[index] for index in part]},
-                                  return_tensors="np")  # fmt: skip
-            logits = torch.as_tensor(run(batch["input_ids"], batch["attention_mask"]))
-            for index, score in zip(part, logits.softmax(-1)[:, 1].tolist(), strict=True):
+        for part, ids, mask in batches(tokenizer, texts):
+            scores = torch.as_tensor(run(ids, mask)).softmax(-1)[:, 1].tolist()
+            for index, score in zip(part, scores, strict=True):
                 found[index] = score
         return found
 
@@ -88,66 +87,32 @@ def torch_eager(folder: Path) -> Classify:
     return sorted_batches(folder, run)
 
 
-def onnx(folder: Path) -> Path:
-    """The model in ONNX, exported once."""
-    path = folder / "model.onnx"
-    if path.exists():
-        return path
-    from transformers import AutoModelForSequenceClassification
-
-    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-
-    class Logits(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            return self.model(ids, attention_mask=mask).logits
-
-    example = torch.ones(4, 16, dtype=torch.long)
-    mask = example.clone()
-    # Without padding in the example the export leaves the mask out.
-    mask[1:, 9:] = 0
-    axes = {0: torch.export.Dim("texts", min=1, max=4096),
-            1: torch.export.Dim("tokens", min=2, max=512)}  # fmt: skip
-    torch.onnx.export(Logits().eval(), (example, mask), path, dynamo=True, verbose=False,
-                      input_names=["ids", "mask"], dynamic_shapes=(axes, axes))  # fmt: skip
-    return path
-
-
-def onnx_runtime(folder: Path, int8: bool) -> Classify:
-    """ONNX Runtime, sorted batches; its dynamic quantisation for int8."""
+def onnx_runtime(path: Path) -> Classify:
+    """ONNX Runtime, sorted batches."""
     import onnxruntime
 
-    path = onnx(folder)
-    if int8:
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-
-        path = folder / "model_int8.onnx"
-        if not path.exists():
-            quantize_dynamic(onnx(folder), path, weight_type=QuantType.QInt8)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return sorted_batches(
-        folder, lambda ids, mask: session.run(None, {"ids": ids, "mask": mask})[0]
+        path.parent, lambda ids, mask: session.run(None, {"ids": ids, "mask": mask})[0]
     )
 
 
-def openvino(folder: Path, precision: str) -> Classify:
-    """OpenVINO, sorted batches."""
+def openvino(path: Path, precision: str) -> Classify:
+    """OpenVINO, sorted batches; `precision` is for what the model leaves open."""
     import openvino as ov
 
     settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY",
                 "INFERENCE_NUM_THREADS": torch.get_num_threads()}  # fmt: skip
-    model = ov.Core().compile_model(str(onnx(folder)), "CPU", settings)
-    return sorted_batches(folder, lambda ids, mask: next(iter(model([ids, mask]).values())))
+    model = ov.Core().compile_model(str(path), "CPU", settings)
+    return sorted_batches(path.parent, lambda ids, mask: next(iter(model([ids, mask]).values())))
 
 
-def has(package: str) -> str | None:
+def lacks(*packages: str) -> str | None:
     """Why a peer cannot run, or None."""
-    return None if importlib.util.find_spec(package) else f"{package} is not installed"
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    return f"{', '.join(missing)} not installed" if missing else None
 
 
 def needs_bfloat16() -> str | None:
@@ -155,40 +120,72 @@ def needs_bfloat16() -> str | None:
     return None if auto_precision("CPU") == "bfloat16" else "this CPU does not compute bfloat16"
 
 
-CONTENDERS: dict[str, tuple[Callable[[Path], Classify], Callable[[], str | None]]] = {
-    "transformers, batch 1": (lambda f: transformers_pipeline(f, 1), lambda: None),
-    "transformers, batch 32": (lambda f: transformers_pipeline(f, BATCH_SIZE), lambda: None),
-    "torch, sorted": (torch_eager, lambda: None),
-    "ONNX Runtime": (lambda f: onnx_runtime(f, False), lambda: has("onnxruntime")),
-    "ONNX Runtime int8": (lambda f: onnx_runtime(f, True), lambda: has("onnxruntime")),
-    "OpenVINO": (lambda f: openvino(f, "f32"), lambda: has("openvino")),
-    "OpenVINO bfloat16": (
-        lambda f: openvino(f, "bf16"),
-        lambda: has("openvino") or needs_bfloat16(),
+def same(folder: Path) -> Path:
+    """The folder itself."""
+    return folder
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contender.
+
+    Args:
+        make: makes it of what `prepare` gives; this is its start-up.
+        prepare: makes of the model's folder what it loads, once; that is not its start-up.
+        problem: says why it cannot run here, or None.
+    """
+
+    make: Callable[[Path], Classify]
+    prepare: Callable[[Path], Path] = same
+    problem: Callable[[], str | None] = lambda: None
+
+
+CONTENDERS = {
+    "transformers, batch 1": Entry(lambda f: transformers_pipeline(f, 1)),
+    "transformers, batch 32": Entry(lambda f: transformers_pipeline(f, BATCH_SIZE)),
+    "torch, sorted": Entry(torch_eager),
+    "ONNX Runtime": Entry(onnx_runtime, onnx, lambda: lacks("onnxruntime")),
+    "ONNX Runtime int8": Entry(onnx_runtime, onnx_int8, lambda: lacks("onnxruntime")),
+    "OpenVINO": Entry(lambda p: openvino(p, "f32"), onnx, lambda: lacks("openvino")),
+    "OpenVINO bfloat16": Entry(
+        lambda p: openvino(p, "bf16"), onnx, lambda: lacks("openvino") or needs_bfloat16()
     ),
-    "ours float32": (lambda f: ours(f, "float32"), lambda: None),
-    "ours bfloat16": (lambda f: ours(f, "bfloat16"), needs_bfloat16),
-    "ours int8": (lambda f: ours(f, "int8"), lambda: None),
+    "OpenVINO int8": Entry(
+        lambda p: openvino(p, "f32" if needs_bfloat16() else "bf16"),
+        openvino_int8,
+        lambda: lacks("openvino", "nncf"),
+    ),
+    "ours float32": Entry(lambda f: ours(f, "float32")),
+    "ours bfloat16": Entry(lambda f: ours(f, "bfloat16"), problem=needs_bfloat16),
+    "ours int8": Entry(lambda f: ours(f, "int8")),
 }
+
+
+def entry(name: str) -> Entry:
+    """The contender of this name."""
+    return CONTENDERS.get(name) or Entry(lambda f: ours(f, name.removeprefix("ours ")))
 
 
 def main(name: str, folder: Path, texts_file: Path) -> None:
     """Answers until standard input ends."""
     answers, sys.stdout = sys.stdout, sys.stderr
-    make, _ = CONTENDERS[name]
+    chosen = entry(name)
     texts = texts_file.read_text().splitlines()
+    prepared = chosen.prepare(folder)
     started = time.perf_counter()
-    classify = make(folder)
-    classify(texts[:64])
+    classify = chosen.make(prepared)
+    classify(texts[:FIRST_TEXTS])
     print(time.perf_counter() - started, file=answers, flush=True)
     scores: list[float] = []
     for line in sys.stdin:
-        if line.startswith("scores "):
-            Path(line.split(maxsplit=1)[1].strip()).write_text(json.dumps(scores))
+        what, _, given = line.strip().partition(" ")
+        if what == "scores":
+            Path(given).write_text(json.dumps(scores))
             print("written", file=answers, flush=True)
             continue
+        asked = texts[: int(given)] if given else texts
         started = time.perf_counter()
-        scores = classify(texts)
+        scores = classify(asked)
         print(time.perf_counter() - started, file=answers, flush=True)
 
 

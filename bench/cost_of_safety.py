@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from material import make_texts
+from material import machine, make_texts
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.records.record import Record, RecordBatch
 from runinference_metrics.recovery.batch import classify_batch
@@ -88,6 +88,7 @@ def report(times: dict[str, list[float]], output: Path) -> None:
     """Prints the median of each, and its cost over the first, pair by pair."""
     base = times[BASE]
     costs = {}
+    print(machine())
     print(f"{'':22}{'ms a batch':>12}{'cost':>9}{'middle half of the pairs':>28}")
     for name, some in times.items():
         ratios = [one / other - 1 for one, other in zip(some, base, strict=True)]
@@ -97,7 +98,7 @@ def report(times: dict[str, list[float]], output: Path) -> None:
               f"{f'{low:.2%} to {high:.2%}':>28}")  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
     path = output / "cost_of_safety.json"
-    path.write_text(json.dumps({"cost": costs, "secs": times}, indent=2))
+    path.write_text(json.dumps({"machine": machine(), "cost": costs, "secs": times}, indent=2))
     worst = max(cost for name, cost in costs.items() if name != BASE)
     print(f"Written to {path}. {worst:.2%} is {'less' if worst < PROMISED else 'NOT LESS'} than "
           f"{PROMISED:.0%}.")  # fmt: skip

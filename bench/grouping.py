@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, GPT2Config, GPT2ForSequenceClassification
 
-from material import ROOT, SEED, make_texts, write_json
+from material import ROOT, SEED, machine, make_texts, write_json
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 
 PADDED, EQUAL, ALONE = "padded", "equal lengths", "one by one"
@@ -62,7 +62,7 @@ def main() -> None:
             for at in range(0, given.texts, size):
                 model.classify(texts[at : at + size])
             rates[name].append(given.texts / (time.perf_counter() - started))
-    print(f"{padded.effective.device_name}, {padded.effective.precision}, {given.texts} texts")
+    print(f"{machine()}; {padded.effective.precision}, {given.texts} texts")
     for name, found in rates.items():
         own = [one / all_of for one, all_of in zip(found, rates[PADDED], strict=True)]
         rate, spread = statistics.median(found), f"({min(found):.1f} to {max(found):.1f})"

@@ -15,7 +15,7 @@ from typing import Any
 
 import material
 from beam_share import run_pipeline, secs
-from material import make_model, make_texts, write_json, write_texts
+from material import machine, make_model, make_texts, write_json, write_texts
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.options import command_line
@@ -71,6 +71,7 @@ def main() -> None:
             rates["pipeline"].append((given.texts - 1) / whole_secs)
             rates["loop"].append(given.texts / loop)
             ratios.append(rates["pipeline"][-1] / rates["loop"][-1])
+    print(f"{machine()}; {classifier.effective.precision}")
     for name, found in rates.items():
         print(f"{name:10}{statistics.median(found):10,.1f} texts/s"
               f"  ({min(found):,.1f} to {max(found):,.1f})")  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch.profiler import ProfilerActivity, profile
 
-from material import make_model, make_texts
+from material import machine, make_model, make_texts
 from runinference_metrics.classifier.classifier import ClassifierSpec
 
 ROWS = 15
@@ -38,6 +38,7 @@ def main() -> None:
             classifier.classify(texts)
     effective = classifier.effective
     total = stats.tokenize_micro_secs + stats.wait_micro_secs + stats.forward_micro_secs
+    print(machine())
     print(f"{effective.device_name}, {effective.precision}, {effective.threads} threads, "
           f"{effective.max_batch_tokens} tokens a forward pass")  # fmt: skip
     print(f"{stats.texts} texts, {stats.tokens} tokens, {stats.micro_batches} forward passes: "

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from material import ROOT, SEED, write_json
+from material import ROOT, SEED, machine, write_json
 
 SHORTEST, LONGEST = 5, 30
 HERE, THERE = "here", "against"
@@ -95,6 +95,7 @@ def main() -> None:
     checkouts = {HERE: ROOT} | ({THERE: given.against.absolute()} if given.against else {})
     # The readers are this process's children, and so on its core.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    print(f"{machine()}; processor time")
     texts = list(sentences(given.rows))
     rates: dict[str, dict[str, list[float]]] = {}
     for ending in FORMATS:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from material import ROOT, make_texts, write_json, write_texts
+from material import ROOT, machine, make_texts, write_json, write_texts
 
 FEW = 1000
 # More texts than this run once.
@@ -85,6 +85,7 @@ def main() -> None:
                                   whole.cpu_secs - start.cpu_secs)
                 ]  # fmt: skip
                 found[size, processes].append((rates[0], rates[1], whole.memory_mib))
+    print(machine())
     print(f"{'texts':>10}{'processes':>11}{'texts/s':>9}{'least':>8}{'most':>8}"
           f"{'texts/CPU s':>13}{'MiB':>6}")  # fmt: skip
     rows = []

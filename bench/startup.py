@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from material import make_model, make_texts, process_secs, write_json, write_texts
+from material import machine, make_model, make_texts, process_secs, write_json, write_texts
 
 BASE = """
 import sys, torch, apache_beam
@@ -46,6 +46,7 @@ def main() -> None:
                      "load": document["runinference"]["load_model_latency_milli_secs"]}  # fmt: skip
             for name in PARTS:
                 secs[name].append(found[name]["mean"] / 1000)
+    print(machine())
     for name, values in secs.items():
         print(f"{name:28}{statistics.median(values):8.2f} s"
               f"  ({min(values):.2f} to {max(values):.2f})")  # fmt: skip

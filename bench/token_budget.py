@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from material import make_model, make_texts, write_json
+from material import machine, make_model, make_texts, write_json
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.devices import auto_precision, check_device
 
@@ -36,6 +36,7 @@ def main() -> None:
     rates: dict[str, dict[int, list[float]]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = str(make_model(Path(temporary)))
+        print(machine())
         print(f"{'budget':>10}" + "".join(f"{one:>20}" for one in precisions))
         for precision in precisions:
             rates[precision] = {budget: [] for budget in BUDGETS[given.device]}

@@ -35,7 +35,7 @@ ALL = [command for name in GUIDES for command in commands(name)]
 # nevertheless. A command that neither runs nor stands here fails.
 CANNOT_RUN = {
     "make test": "is what runs this test",
-    "make bench": "takes 25 minutes, and installs the peers",
+    "make bench": "takes half an hour, and installs the peers",
     "make profile": "takes a minute of both cores, to tell of the machine",
     "make model": "fetches from the hub",
     "make image": "needs the base images; tests/container builds against stand-ins",
