@@ -90,6 +90,8 @@ def test_outputs_are_handed_over_in_8_bits() -> None:
     down = static_int8(below, below_bias, behind)
     assert up is not None
     assert down is not None
+    # By which an encoder knows how to hand over.
+    assert down.takes is behind
     with torch.inference_mode():
         handed = up(x)
         found = down(handed)
