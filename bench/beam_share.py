@@ -137,11 +137,11 @@ class Remembering:
         self._encoder = encoder
         self._seen: dict[tuple[str, int], Any] = {}
 
-    def encode_batch(self, texts: list[str]) -> Any:
+    def encode_batch_fast(self, texts: list[str]) -> Any:
         """The encodings, of the Rust side at the first time."""
         key = texts[0], len(texts)
         if key not in self._seen:
-            self._seen[key] = self._encoder.encode_batch(texts)
+            self._seen[key] = self._encoder.encode_batch_fast(texts)
         return self._seen[key]
 
 
