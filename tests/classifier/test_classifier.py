@@ -203,9 +203,12 @@ def test_texts_in_several_steps_are_the_same_texts(distilbert: Path, sentences: 
     assert steps.stats.forward_micro_secs > 0
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize(
+    # What rounds to 8 bits may round otherwise where a processor adds up in another order.
+    ("precision", "rounding"), [("float32", 1e-6), ("bfloat16", 0.02), ("int8", 0.02)]
+)  # fmt: skip
 def test_side_by_side_each_text_has_the_answer_that_it_has_alone(
-    distilbert: Path, sentences: list[str], precision: str
+    distilbert: Path, sentences: list[str], precision: str, rounding: float
 ) -> None:
     spec = ClassifierSpec(str(distilbert), precision=precision, max_batch_tokens=300)
     alone = replace(spec, threads=1).load()
@@ -213,9 +216,9 @@ def test_side_by_side_each_text_has_the_answer_that_it_has_alone(
     assert (alone.effective.threads, together.effective.threads) == (1, 3)
     found, expected = together.classify(sentences), alone.classify(sentences)
     assert found.stats.micro_batches >= 3
-    assert np.allclose(found.scores, expected.scores, atol=1e-6)
+    assert np.allclose(found.scores, expected.scores, atol=rounding)
     for text, scores in zip(sentences[:5], expected.scores, strict=False):
-        assert np.allclose(alone.classify([text]).scores[0], scores, atol=1e-6)
+        assert np.allclose(alone.classify([text]).scores[0], scores, atol=rounding)
 
 
 def test_the_last_layer_computes_first_tokens_alone(
