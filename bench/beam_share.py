@@ -46,7 +46,7 @@ class Nothing:
     model_bytes = 0
     gpus = 0
     effective = Effective(
-        "none", (), "none", "packed", "", 1024, 512, 1, "None", "sha256:0", "0", "0"
+        "none", (), "none", "packed", "", 1024, "table", 512, 1, "None", "sha256:0", "0", "0"
     )
 
     def classify(self, texts: Sequence[str]) -> Classification:
@@ -119,6 +119,7 @@ class NoNetwork:
 
     num_bytes = 0
     grouping = Grouping.PACKED
+    side_by_side = False
 
     def padding(self, tokens: Tokens) -> int:
         """None."""
@@ -136,11 +137,11 @@ class Remembering:
         self._encoder = encoder
         self._seen: dict[tuple[str, int], Any] = {}
 
-    def encode_batch(self, texts: list[str]) -> Any:
+    def encode_batch_fast(self, texts: list[str]) -> Any:
         """The encodings, of the Rust side at the first time."""
         key = texts[0], len(texts)
         if key not in self._seen:
-            self._seen[key] = self._encoder.encode_batch(texts)
+            self._seen[key] = self._encoder.encode_batch_fast(texts)
         return self._seen[key]
 
 

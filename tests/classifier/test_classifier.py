@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,38 @@ def test_texts_in_several_steps_are_the_same_texts(distilbert: Path, sentences: 
         assert getattr(steps.stats, name) == getattr(whole.stats, name)
     assert steps.stats.micro_batches >= 5
     assert steps.stats.forward_micro_secs > 0
+
+
+@pytest.mark.parametrize(
+    # What rounds to 8 bits may round otherwise where a processor adds up in another order.
+    ("precision", "rounding"), [("float32", 1e-6), ("bfloat16", 0.02), ("int8", 0.02)]
+)  # fmt: skip
+def test_side_by_side_each_text_has_the_answer_that_it_has_alone(
+    distilbert: Path, sentences: list[str], precision: str, rounding: float
+) -> None:
+    spec = ClassifierSpec(str(distilbert), precision=precision, max_batch_tokens=300)
+    alone = replace(spec, threads=1).load()
+    together = replace(spec, threads=3).load()
+    assert (alone.effective.threads, together.effective.threads) == (1, 3)
+    found, expected = together.classify(sentences), alone.classify(sentences)
+    assert found.stats.micro_batches >= 3
+    assert np.allclose(found.scores, expected.scores, atol=rounding)
+    for text, scores in zip(sentences[:5], expected.scores, strict=False):
+        assert np.allclose(alone.classify([text]).scores[0], scores, atol=rounding)
+
+
+def test_the_last_layer_computes_first_tokens_alone(
+    distilbert: Path, sentences: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no head looks at: all else would be a sixth of DistilBERT's work, for nothing."""
+    classifier = ClassifierSpec(str(distilbert), precision="float32", threads=1).load()
+    network: Any = classifier._network
+    rows: list[int] = []
+    up = network._layers[-1].up
+    counted = replace(up, apply=lambda x, more: (rows.append(len(x)), up(x, more))[1])
+    network._layers[-1] = replace(network._layers[-1], up=counted)
+    classifier.classify(sentences)
+    assert sum(rows) == len(sentences)
 
 
 @pytest.mark.parametrize(

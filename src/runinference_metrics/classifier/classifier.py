@@ -15,12 +15,13 @@ import transformers
 
 from runinference_metrics.classifier import precisions
 from runinference_metrics.classifier.devices import check_device, device_name, instruction_sets
+from runinference_metrics.classifier.encoder import PackedEncoder
 from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.classifier.host_memory import keep_freed_memory
 from runinference_metrics.classifier.lanes import Lanes
 from runinference_metrics.classifier.loading import load_config, load_network, load_tokenizer
 from runinference_metrics.classifier.network import Grouping
-from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
+from runinference_metrics.classifier.token_budgets import Source, from_table, searched
 from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer, Tokens
 from runinference_metrics.models import heads
 from runinference_metrics.models.folder import ModelFolder
@@ -46,7 +47,8 @@ class ClassifierSpec:
     """What to load, and how; the names are those of the parameters.
 
     `max_batch_tokens`, `max_length` and `label_names` may be None: decided by the device and the
-    model. `threads` is None for torch's own choice.
+    model. `threads` is None for torch's own choice. `searches` says whether there is enough work to
+    look for the fastest `max_batch_tokens` first.
     """
 
     model: str
@@ -56,6 +58,7 @@ class ClassifierSpec:
     max_length: int | None = None
     threads: int | None = None
     label_names: tuple[str, ...] | None = None
+    searches: bool = False
 
     def load(self) -> "Classifier":
         """Loads the model; takes seconds. Raises UserError when it cannot be used."""
@@ -110,14 +113,13 @@ class Classifier:
                 # A file that is not the one recorded explains whatever else was found wrong.
                 digest = digesting.result()
         self._network, precision = loaded.network, loaded.precision
-        self._budget = TokenBudget(
-            spec.max_batch_tokens or AUTO_BATCH_TOKENS[spec.device, precision]
-        )
         self._texts_at_once = TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
         self._monitor = GpuMonitor() if self._gpu else None
         # What does not compute side by side uses all cores in each of its products.
         self._lanes = Lanes(torch.get_num_threads() if self._network.side_by_side else 1)
         self._cutting = _cutting(self._network.grouping, self._lanes.count)
+        max_batch_tokens, found_in = self._max_batch_tokens(spec, precision)
+        self._budget = TokenBudget(max_batch_tokens)
         self._lock = threading.Lock()
         self.effective = Effective(
             device_name=device_name(spec.device),
@@ -125,7 +127,8 @@ class Classifier:
             precision=precision,
             grouping=str(self._network.grouping),
             fallback=loaded.fallback,
-            max_batch_tokens=self._budget.max_tokens,
+            max_batch_tokens=max_batch_tokens,
+            max_batch_tokens_from=found_in,
             max_length=max_length,
             threads=torch.get_num_threads(),
             model_architecture=folder.architecture or config.model_type,
@@ -134,6 +137,19 @@ class Classifier:
             transformers_version=transformers.__version__,
         )
         _LOG.info("Classifier ready: %s", asdict(self.effective))
+
+    def _max_batch_tokens(self, spec: ClassifierSpec, precision: str) -> tuple[int, Source]:
+        if spec.max_batch_tokens:
+            return spec.max_batch_tokens, Source.PARAMETER
+        usual = from_table(spec.device, precision, instruction_sets(spec.device))
+        if not (spec.searches and isinstance(self._network, PackedEncoder) and not self._gpu):
+            return usual, Source.TABLE
+        probe, lanes = self._network.probe, self._lanes
+
+        def side_by_side(tokens: int) -> None:
+            lanes.map(_in_inference_mode(probe), [tokens] * lanes.count)
+
+        return searched(usual, side_by_side), Source.SEARCH
 
     @property
     def model_bytes(self) -> int:
@@ -214,6 +230,16 @@ class Classifier:
             logits = torch.cat([logits for _, (_, logits) in done])
             scores = _FUNCTIONS[self._function](logits)
         return scores, [part for _, (part, _) in done]
+
+
+def _in_inference_mode(probe: Callable[[int], None]) -> Callable[[int], None]:
+    """For threads, which do not inherit it."""
+
+    def run(tokens: int) -> None:
+        with torch.inference_mode():
+            probe(tokens)
+
+    return run
 
 
 def _cutting(grouping: Grouping, at_once: int) -> Cutting:

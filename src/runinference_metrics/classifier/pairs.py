@@ -57,7 +57,7 @@ class PairEncoder:
 
     def __call__(self, texts: Sequence[Text]) -> list[Any]:
         """The encoding of each text, or what is left of it."""
-        encodings = self._encoder.encode_batch([_as_transformers(text) for text in texts])
+        encodings = self._encoder.encode_batch_fast([_as_transformers(text) for text in texts])
         return [self._fitting(encoding) for encoding in encodings]
 
     def _fitting(self, encoding: Any) -> Any:

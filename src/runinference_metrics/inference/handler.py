@@ -201,7 +201,10 @@ def _progress(folder: str) -> ProgressCount:
 
 
 def spec_of(
-    settings: Settings, threads: int | None, label_names: tuple[str, ...] | None = None
+    settings: Settings,
+    threads: int | None,
+    label_names: tuple[str, ...] | None = None,
+    searches: bool = False,
 ) -> ClassifierSpec:
     """The classifier that the parameters ask for.
 
@@ -209,6 +212,7 @@ def spec_of(
         settings: the parameters.
         threads: the threads of a process; None for torch's own choice.
         label_names: the user's own names of the labels.
+        searches: whether there is enough work to look for the fastest token budget first.
     """
     return ClassifierSpec(
         settings.model,
@@ -218,4 +222,5 @@ def spec_of(
         settings.max_length,
         threads,
         label_names,
+        searches,
     )

@@ -70,6 +70,7 @@ class Effective:
     grouping: str
     fallback: str
     max_batch_tokens: int
+    max_batch_tokens_from: str
     max_length: int
     threads: int
     model_architecture: str

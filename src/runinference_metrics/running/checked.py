@@ -15,6 +15,9 @@ from runinference_metrics.pipeline import Plan
 from runinference_metrics.reading.listing import Listed
 from runinference_metrics.running.preview import format_options, row_fields
 
+# Some ten thousand sentences, which take a CPU a minute: a second's search may win back more.
+_WORTH_A_SEARCH_BYTES = 1_000_000
+
 
 @dataclass(frozen=True)
 class CheckedRun:
@@ -50,6 +53,7 @@ class CheckedRun:
                 self.settings,
                 workers.threads_per_process(self.beam_options),
                 self.label_names,
+                self.listed.size_bytes >= _WORTH_A_SEARCH_BYTES,
             ),
             progress_folder,
             timeout_secs=self.settings.inference_timeout_secs or None,

@@ -11,7 +11,7 @@ from pages_for_tests import GUIDES, KINDS, PAGES, link_faults, page, parse
 
 from conftest import ROOT
 from runinference_metrics.classifier.driver import needed_driver
-from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
+from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS, from_table
 from runinference_metrics.dataflow.machines import REGIONS
 from runinference_metrics.options import parameters_page
 from runinference_metrics.options.accelerators import ACCELERATORS
@@ -123,11 +123,15 @@ def test_a_part_of_a_document_is_replaced(tmp_path: Path) -> None:
 
 def test_token_budgets_are_those_of_the_program() -> None:
     text = " ".join((ROOT / "docs" / "workers.md").read_text().split())
-    cpu, int8 = AUTO_BATCH_TOKENS["CPU", "float32"], AUTO_BATCH_TOKENS["CPU", "int8"]
-    assert (
-        f"{cpu:,} ({int8:,} with int8), and on a GPU {AUTO_BATCH_TOKENS['GPU', 'float16']:,}"
-        in text
+    exact, bfloat16, int8 = (
+        from_table("CPU", precision, ()) for precision in ("float32", "bfloat16", "int8")
     )
+    assert int8 == bfloat16
+    assert (
+        f"on a CPU {exact:,} in float32, {bfloat16:,} in bfloat16 "
+        f"({from_table('CPU', 'bfloat16', ['amx_bf16']):,} with AMX) and int8, "
+        f"and on a GPU {AUTO_BATCH_TOKENS['GPU', 'float16']:,}"
+    ) in text
 
 
 def test_accelerators_are_those_of_the_program() -> None:
