@@ -46,7 +46,7 @@ class Nothing:
     model_bytes = 0
     gpus = 0
     effective = Effective(
-        "none", (), "none", "packed", "", 1024, "table", 512, 1, "None", "sha256:0", "0", "0"
+        "none", (), "none", "packed", "", "", 1024, "table", 512, 1, "None", "sha256:0", "0", "0"
     )
 
     def classify(self, texts: Sequence[str]) -> Classification:

@@ -11,10 +11,12 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from conftest import make_model
 from runinference_metrics.classifier.encoder import PackedEncoder
-from runinference_metrics.classifier.families import family_of
+from runinference_metrics.classifier.families import Member, family_of
 from runinference_metrics.classifier.padded_model import PaddedModel
-from runinference_metrics.classifier.quantising import observed, quantised_encoder
+from runinference_metrics.classifier.quantising import observed, quantised_encoder, quantised_layers
+from runinference_metrics.classifier.ranges import Ranges
 from runinference_metrics.classifier.sample_texts import ordinary
+from runinference_metrics.classifier.static_int8 import levels
 from runinference_metrics.classifier.tokens import Tokenizer
 
 
@@ -22,11 +24,12 @@ def packed_encoder(model: Any, tokenizer: Tokenizer | None = None) -> PackedEnco
     """In 8 bits if there is a tokenizer, for the texts from which the ranges are found."""
     family = family_of(model.config)
     assert family is not None
-    fetch = model.state_dict().__getitem__
+    member = Member(family, model.config, model.state_dict().__getitem__)
     if tokenizer is None:
-        return family.encoder(model.config, fetch)
-    inputs = observed(family, model.config, fetch, [tokenizer(ordinary(40)).tokens])
-    return quantised_encoder(family, model.config, fetch, inputs, torch.float32)[0]
+        return member.encoder()
+    inputs = observed(member, [tokenizer(ordinary(40)).tokens])
+    ranges = Ranges(quantised_layers(member, inputs, levels()), 40)
+    return quantised_encoder(member, ranges, torch.float32)
 
 
 @pytest.mark.parametrize("architecture", ["distilbert", "bert", "roberta"])

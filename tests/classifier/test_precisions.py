@@ -11,7 +11,7 @@ from conftest import make_model
 from models_for_tests import XLNET, make
 from runinference_metrics.classifier import precisions
 from runinference_metrics.classifier.classifier import ClassifierSpec
-from runinference_metrics.classifier.network import Grouping
+from runinference_metrics.classifier.network import Grouping, Made
 from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.errors import UserError
 
@@ -31,10 +31,10 @@ class Computes:
 
 
 def loads(*possible: str) -> Any:
-    def load(precision: str) -> Computes:
+    def load(precision: str) -> Made:
         if precision not in possible:
             raise RuntimeError(f"no {precision} kernel\nand a long explanation")
-        return Computes()
+        return Made(Computes(), "ranges" if precision == "int8" else "")
 
     return load
 
@@ -46,7 +46,8 @@ def bfloat16_is_native(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_auto_takes_what_the_device_is_fastest_in() -> None:
     found = precisions.load_in("auto", "CPU", "m", loads("bfloat16", "float32"))
-    assert (found.precision, found.fallback) == ("bfloat16", "")
+    assert (found.precision, found.fallback, found.quantised) == ("bfloat16", "", "")
+    assert precisions.load_in("int8", "CPU", "m", loads("int8")).quantised == "ranges"
 
 
 def test_auto_falls_back_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,9 +10,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from conftest import make_model
 from runinference_metrics.classifier.calibration import Inputs, Quantised, quantised
-from runinference_metrics.classifier.families import family_of
+from runinference_metrics.classifier.families import Member, family_of
 from runinference_metrics.classifier.linears import Activation
-from runinference_metrics.classifier.quantising import MOST_ERROR, observed, quantised_encoder
+from runinference_metrics.classifier.quantising import observed, quantised_encoder, quantised_layers
+from runinference_metrics.classifier.ranges import MOST_ERROR, Ranges
 from runinference_metrics.classifier.sample_texts import ordinary
 from runinference_metrics.classifier.static_int8 import levels, static_int8
 from runinference_metrics.classifier.tokens import Tokenizer
@@ -143,10 +144,11 @@ def test_a_layer_that_loses_much_stays_in_floating_point(tmp_path: Path) -> None
     family = family_of(model.config)
     assert family is not None
     tokens = tokenizer(ordinary(40)).tokens
-    fetch = model.state_dict().__getitem__
-    inputs = observed(family, model.config, fetch, [tokens])
-    encoder, in_float = quantised_encoder(family, model.config, fetch, inputs, torch.float32)
-    assert in_float == ["0.down"]
+    member = Member(family, model.config, model.state_dict().__getitem__)
+    ranges = Ranges(quantised_layers(member, observed(member, [tokens]), levels()), 40)
+    assert ranges.in_float == ["0.down"]
+    assert str(ranges) == "ranges of 40 built-in texts, 8 of 9 layers"
+    encoder = quantised_encoder(member, ranges, torch.float32)
     with torch.inference_mode():
-        found, exact = encoder(tokens), family.encoder(model.config, fetch)(tokens)
-    assert (found - exact).square().mean().sqrt() < MOST_ERROR * exact.square().mean().sqrt()
+        rounded, exact = encoder(tokens), member.encoder()(tokens)
+    assert (rounded - exact).square().mean().sqrt() < MOST_ERROR * exact.square().mean().sqrt()

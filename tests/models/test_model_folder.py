@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from runinference_metrics.errors import UserError
-from runinference_metrics.models.folder import ModelFolder
+from runinference_metrics.models.folder import RANGES, ModelFolder
 from runinference_metrics.models.heads import Head
 
 
@@ -66,10 +67,36 @@ def test_roberta_counts_its_positions_from_behind_the_padding() -> None:
 def test_the_digest_is_of_the_content(tmp_path: Path, distilbert: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(distilbert, folder)
-    before = ModelFolder.read(str(distilbert)).digest()
-    assert ModelFolder.read(str(folder)).digest() == before
+    before = digests(distilbert)
+    assert digests(folder) == before
+    # Ranges are no part of the model; what they are found from is said beside the digest.
+    (folder / RANGES).write_bytes(b"anything")
+    assert digests(folder) == before
     _config(anything=1)(folder)
-    assert ModelFolder.read(str(folder)).digest() != before
+    model, weights = digests(folder)
+    assert model != before[0]
+    assert weights == before[1]
+
+
+def digests(path: Path) -> tuple[str, str]:
+    """Of the whole model, and of its weights."""
+    folder = ModelFolder.read(str(path))
+    files = folder.file_digests()
+    return folder.digest(files), folder.weights_digest(files)
+
+
+def test_recorded_ranges_are_compared_like_all_files(tmp_path: Path, distilbert: Path) -> None:
+    folder = Path(shutil.copytree(distilbert, tmp_path / "model"))
+    (folder / RANGES).write_bytes(b"as they were")
+    recorded = hashlib.sha256(b"as they were").hexdigest()
+    (folder / "digests.json").write_text(json.dumps({"files": {RANGES: recorded}}))
+    assert ModelFolder.read(str(folder)).file_digests()[RANGES] == recorded
+    (folder / RANGES).write_bytes(b"changed")
+    with pytest.raises(UserError, match=r"int8.safetensors' with SHA-256 .*, recorded as"):
+        ModelFolder.read(str(folder)).file_digests()
+    (folder / RANGES).unlink()
+    with pytest.raises(UserError, match=r"int8.safetensors' with SHA-256 nothing"):
+        ModelFolder.read(str(folder)).file_digests()
 
 
 def test_a_precision_that_an_architecture_lacks_is_refused_before_the_run() -> None:

@@ -80,6 +80,17 @@ def test_the_table_names_what_the_processor_has(capsys: pytest.CaptureFixture[st
     assert "the processor has" not in capsys.readouterr().out
 
 
+def test_the_table_says_from_what_8_bits_come(capsys: pytest.CaptureFixture[str]) -> None:
+    document = make_document(2)
+    print_table(document, "out")
+    assert "int8 by" not in capsys.readouterr().out
+    for one in document["run"]["effective"]:
+        one["quantised"] = "ranges of 270 texts (a.txt), 24 of 25 layers"
+    print_table(document, "out")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "int8 by ranges of 270 texts (a.txt), 24 of 25 layers" in said
+
+
 def test_the_table_says_where_a_model_took_the_slower_way(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

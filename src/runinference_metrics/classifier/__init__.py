@@ -3,4 +3,4 @@ budget of a forward pass is chosen here. Knows no Beam, so that it can be tested
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["classifier", "devices", "sample_texts"]
+__all__ = ["calibrator", "classifier", "devices", "sample_texts"]

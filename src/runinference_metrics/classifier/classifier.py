@@ -93,7 +93,7 @@ class Classifier:
         self.label_names = folder.head.label_names
         with ThreadPoolExecutor(1) as beside:
             # Reading and digesting the weights takes as long as all else here.
-            digesting = beside.submit(lambda: folder.digest(folder.check_digests()))
+            digesting = beside.submit(folder.file_digests)
             try:
                 config = load_config(folder)
                 # transformers knows what an architecture has where its config.json says nothing.
@@ -106,12 +106,17 @@ class Classifier:
                     spec.device,
                     f"{spec.model!r} ({folder.architecture or config.model_type})",
                     lambda precision: load_network(
-                        folder, config, self._tokenizer, precision, "cuda" if self._gpu else "cpu"
+                        folder,
+                        config,
+                        self._tokenizer,
+                        precision,
+                        "cuda" if self._gpu else "cpu",
+                        lambda: folder.weights_digest(digesting.result()),
                     ),
                 )
             finally:
                 # A file that is not the one recorded explains whatever else was found wrong.
-                digest = digesting.result()
+                digest = folder.digest(digesting.result())
         self._network, precision = loaded.network, loaded.precision
         self._texts_at_once = TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
         self._monitor = GpuMonitor() if self._gpu else None
@@ -127,6 +132,7 @@ class Classifier:
             precision=precision,
             grouping=str(self._network.grouping),
             fallback=loaded.fallback,
+            quantised=loaded.quantised,
             max_batch_tokens=max_batch_tokens,
             max_batch_tokens_from=found_in,
             max_length=max_length,

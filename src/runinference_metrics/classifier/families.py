@@ -1,7 +1,7 @@
 """BERT's family: where its members keep their weights, and packed encoders made of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -221,6 +221,41 @@ class Family:
 
     def _of_layer(self, at: int, name: str) -> str:
         return f"{self.layers}.{at}.{name}"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model of a family.
+
+    Args:
+        family: the family.
+        config: the model's configuration.
+        fetch: gives its weights.
+    """
+
+    family: Family
+    config: Any
+    fetch: Fetch
+
+    @property
+    def activation(self) -> Activation:
+        """What is computed between up and down."""
+        return self.family.activation(self.config)
+
+    def in_type(self, dtype: torch.dtype) -> "Member":
+        """The same with its weights in another type."""
+        return replace(self, fetch=lambda name: self.fetch(name).to(dtype))
+
+    def encoder(
+        self, make: MakeLinear = in_float, attention_dtype: torch.dtype | None = None
+    ) -> PackedEncoder:
+        """Its packed encoder.
+
+        Args:
+            make: makes the linear layers.
+            attention_dtype: what queries, keys and values are made in; None means as the weights.
+        """
+        return self.family.encoder(self.config, self.fetch, make, attention_dtype)
 
 
 def family_of(config: Any) -> Family | None:

@@ -1,8 +1,9 @@
 """A model and its tokenizer from their folder, or a UserError that says what does not fit."""
 
+import contextlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,21 @@ import transformers
 from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
-from runinference_metrics.classifier import sample_texts
-from runinference_metrics.classifier.devices import DTYPES, INT8, auto_precision
-from runinference_metrics.classifier.encoder import PackedEncoder
-from runinference_metrics.classifier.families import Family, Fetch, Shapes, family_of
+from runinference_metrics.classifier.calibrating import for_this_processor, refusing
+from runinference_metrics.classifier.devices import DTYPES, INT8, auto_precision, instruction_sets
+from runinference_metrics.classifier.dynamic_int8 import in_each_call
+from runinference_metrics.classifier.families import Member, Shapes, family_of
 from runinference_metrics.classifier.neighbours import Unusable, settle
-from runinference_metrics.classifier.network import Network
+from runinference_metrics.classifier.network import Made
 from runinference_metrics.classifier.padded_model import PaddedModel
-from runinference_metrics.classifier.quantising import observed, quantised_encoder
+from runinference_metrics.classifier.quantising import quantised_encoder
 from runinference_metrics.classifier.tokens import Tokenizer
 from runinference_metrics.errors import UserError, first_line, one_line
 from runinference_metrics.models import weights
-from runinference_metrics.models.folder import SINGLE_FILE, ModelFolder
-from runinference_metrics.records.batching import Cutting
+from runinference_metrics.models.folder import RANGES, SINGLE_FILE, ModelFolder
 
 _LOG = logging.getLogger(__name__)
 
-# Texts and tokens of a forward pass from which ranges are found.
-_CALIBRATION_TEXTS, _CALIBRATION_TOKENS = 128, 512
 # transformers' own reasons may go on for a page.
 _MOST_LETTERS = 400
 _SAME_PLACE = "take both from the same place"
@@ -63,7 +61,8 @@ def load_network(
     tokenizer: Tokenizer,
     precision: str,
     device: str,
-) -> Network:
+    weights_digest: Callable[[], str],
+) -> Made:
     """Loads the model, in the fastest form that there is for it.
 
     A model of BERT's family whose file holds exactly its weights is read from there: importing
@@ -76,25 +75,20 @@ def load_network(
         tokenizer: its tokenizer, which knows how to pad.
         precision: what to compute in.
         device: torch's name of the device.
+        weights_digest: gives the digest of its weights, by which ranges for 8 bits are known to be
+            theirs; may wait for it.
 
     Raises:
-        UserError: a weight is missing, surplus or of another size.
+        UserError: a weight is missing, surplus or of another size, or ranges are not its own.
         Exception: whatever the model raises when it cannot compute in this precision.
     """
     dtype, int8 = DTYPES[precision], precision == INT8
-    family = family_of(config)
-    file = Path(folder.path) / SINGLE_FILE
-    if family and file.is_file() and family.is_all_of(config, weights.shapes(file)):
-        with safe_open(file, framework="pt") as stored:
-
-            def fetch(name: str) -> torch.Tensor:
-                return stored.get_tensor(name).to(device, dtype)
-
-            return _packed(family, config, fetch, tokenizer, int8)
-    model = _load_model(folder, config, dtype).to(device).eval()
-    tensors = model.state_dict()
-    if family and _has(tensors, family.shapes(model.config)):
-        return _packed(family, model.config, tensors.__getitem__, tokenizer, int8)
+    with opened(folder, config, dtype, device) as found:
+        if isinstance(found, Member):
+            if not int8:
+                return Made(found.encoder())
+            return _in_8_bits(folder, found, tokenizer, weights_digest)
+        model = found
     padded = PaddedModel(model, tokenizer)
     with torch.inference_mode():
         try:
@@ -103,26 +97,52 @@ def load_network(
         except Unusable as error:
             takes = "a model whose answers depend on the text alone"
             raise UserError("model", takes, f"{folder.path!r}: {error}{_step(config)}") from error
-        if int8:
-            padded.quantise()
-            padded(tokenizer(["It computes in 8 bits too."]).tokens)
-    return padded
+        if not int8:
+            return Made(padded)
+        padded.quantise()
+        padded(tokenizer(["It computes in 8 bits too."]).tokens)
+    return Made(padded, in_each_call(instruction_sets("CPU")))
 
 
-def _packed(
-    family: Family, config: Any, fetch: Fetch, tokenizer: Tokenizer, int8: bool
-) -> PackedEncoder:
-    if not int8:
-        return family.encoder(config, fetch)
+@contextlib.contextmanager
+def opened(
+    folder: ModelFolder, config: Any, dtype: torch.dtype, device: str
+) -> Iterator[Member | Any]:
+    """A model's weights: a `Member` where it is one of BERT's family, else transformers' model.
+
+    Args:
+        folder: the model's folder.
+        config: its configuration, of transformers.
+        dtype: the type of the weights.
+        device: torch's name of the device.
+
+    Raises:
+        UserError: a weight is missing, surplus or of another size.
+    """
+    family = family_of(config)
+    file = Path(folder.path) / SINGLE_FILE
+    if family and file.is_file() and family.is_all_of(config, weights.shapes(file)):
+        with safe_open(file, framework="pt") as stored:
+            yield Member(family, config, lambda name: stored.get_tensor(name).to(device, dtype))
+        return
+    model = _load_model(folder, config, dtype).to(device).eval()
+    tensors = model.state_dict()
+    if family and _has(tensors, family.shapes(model.config)):
+        yield Member(family, model.config, tensors.__getitem__)
+    else:
+        yield model
+
+
+def _in_8_bits(
+    folder: ModelFolder, member: Member, tokenizer: Tokenizer, weights_digest: Callable[[], str]
+) -> Made:
     dtype = DTYPES[auto_precision("CPU")]
-    tokens = tokenizer(sample_texts.ordinary(_CALIBRATION_TEXTS)).tokens
-    lengths = tokens.lengths.tolist()
-    cut = Cutting(padded=False).micro_batches(lengths, _CALIBRATION_TOKENS)
-    micro_batches = [tokens.part(part[0], part[-1] + 1) for part in cut]
-    inputs = observed(family, config, lambda name: fetch(name).to(dtype), micro_batches)
-    encoder, in_float = quantised_encoder(family, config, fetch, inputs, dtype)
-    _LOG.info("Layers that stay in floating point: %s", in_float)
-    return encoder
+    ranges = for_this_processor(folder, member, tokenizer, dtype, weights_digest)
+    with refusing(Path(folder.path) / RANGES):
+        encoder = quantised_encoder(member, ranges, dtype)
+    if ranges.in_float:
+        _LOG.info("Layers that stay in floating point: %s", ", ".join(ranges.in_float))
+    return Made(encoder, str(ranges))
 
 
 def _step(config: Any) -> str:

@@ -1,5 +1,6 @@
 """What a loaded model is to the classifier, whatever its form."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -41,3 +42,16 @@ class Network(Protocol):
 
     def __call__(self, tokens: Tokens) -> torch.Tensor:
         """Logits, float32 of shape [texts, labels], on the device."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A network, and how it was made.
+
+    Args:
+        network: the network.
+        quantised: how its products are quantised; empty where they are not.
+    """
+
+    network: Network
+    quantised: str = ""

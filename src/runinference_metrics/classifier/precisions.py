@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runinference_metrics.classifier.devices import DTYPES, INT8, auto_precision
-from runinference_metrics.classifier.network import Network
+from runinference_metrics.classifier.network import Made, Network
 from runinference_metrics.errors import UserError, first_line
 from runinference_metrics.recovery.blame import is_of_device
 from runinference_metrics.recovery.memory import is_out_of_memory
@@ -15,7 +15,7 @@ AUTO = "auto"
 _EXACT = "float32"
 _LOG = logging.getLogger(__name__)
 
-Load = Callable[[str], Network]
+Load = Callable[[str], Made]
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class Loaded:
     Args:
         network: the model.
         precision: what it computes in.
+        quantised: how its products are quantised; empty where they are not.
         fallback: a sentence on why that is not auto's usual choice; empty when it is.
     """
 
     network: Network
     precision: str
+    quantised: str = ""
     fallback: str = ""
 
 
@@ -48,14 +50,14 @@ def load_in(asked: str, device: str, name: str, load: Load) -> Loaded:
     """
     first = auto_precision(device) if asked == AUTO else asked
     found = _tried(load, first)
-    if isinstance(found, Network):
-        return Loaded(found, first)
+    if isinstance(found, Made):
+        return Loaded(found.network, first, found.quantised)
     others = [_EXACT] if asked == AUTO else list(DTYPES)
-    possible: dict[str, Network] = {}
+    possible: dict[str, Made] = {}
     for one in others:
         if one != first and not (one == INT8 and device == "GPU"):
             other = _tried(load, one)
-            if isinstance(other, Network):
+            if isinstance(other, Made):
                 possible[one] = other
     if not possible:
         raise UserError("model", "a model that can compute", f"{name}, which cannot: {found}")
@@ -64,10 +66,10 @@ def load_in(asked: str, device: str, name: str, load: Load) -> Loaded:
         raise UserError("precision", takes, f"{asked}, in which {name} fails: {found}")
     fallback = f"in {first} the model fails ({found}), so {_EXACT} is used"
     _LOG.warning("%s: %s.", name, fallback)
-    return Loaded(possible[_EXACT], _EXACT, fallback)
+    return Loaded(possible[_EXACT].network, _EXACT, fallback=fallback)
 
 
-def _tried(load: Load, precision: str) -> Network | str:
+def _tried(load: Load, precision: str) -> Made | str:
     """The model in a precision, or what it says when it cannot compute in it."""
     try:
         return load(precision)

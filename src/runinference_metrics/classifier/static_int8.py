@@ -25,20 +25,27 @@ _LOG = logging.getLogger(__name__)
 # What adding up in another order may change, as a share of the largest output.
 _ROUNDING = {torch.float32: 1e-4, torch.bfloat16: 2**-7}
 _EIGHT_BITS = 255
+# The steps that an input may have, by the processor.
+ALL_LEVELS = (_EIGHT_BITS, _EIGHT_BITS // 2)
 
 
 def levels() -> int:
-    """The steps of an input.
+    """The steps of an input on this processor.
 
     Without instructions for dot products two products are added in 16 bits, which inputs of 8 bits
     overflow.
     """
-    return _EIGHT_BITS if has_dot_products() else _EIGHT_BITS // 2
+    return ALL_LEVELS[0 if has_dot_products() else 1]
 
 
-def hands_over(activation: Activation | None) -> bool:
-    """Whether a product with this activation can give its outputs in 8 bits."""
-    return levels() == _EIGHT_BITS and (activation is None or fused(activation) != NOT_FUSED)
+def hands_over(activation: Activation | None, levels: int) -> bool:
+    """Whether a product with this activation can give its outputs in 8 bits.
+
+    Args:
+        activation: what is computed behind the product.
+        levels: the steps of an input.
+    """
+    return levels == _EIGHT_BITS and (activation is None or fused(activation) != NOT_FUSED)
 
 
 def static_int8(

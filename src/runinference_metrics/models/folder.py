@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from runinference_metrics.errors import UserError
@@ -15,6 +14,8 @@ from runinference_metrics.models.heads import Head
 
 SINGLE_FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+# How the inputs of its products are quantised to 8 bits; only some folders have it.
+RANGES = "int8.safetensors"
 # What transformers reads beside the weights.
 CONFIG_FILES = (
     "config.json",
@@ -23,8 +24,10 @@ CONFIG_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
     INDEX,
+    RANGES,
     "digests.json",
 )
+_SMALL = ("config.json", "tokenizer.json")
 # What bundling/ recorded of the files, when the folder was made.
 DIGESTS = "digests.json"
 _TAKES = "a folder with a sequence-classification model"
@@ -177,18 +180,34 @@ class ModelFolder:
             compared[file.name] = found
         return compared
 
-    def digest(self, known: Mapping[str, str] = MappingProxyType({})) -> str:
+    def file_digests(self) -> dict[str, str]:
+        """The SHA-256 of configuration, tokenizer and weights, and of all that is recorded.
+
+        Raises:
+            UserError: a file is not the one that was recorded, or is missing.
+        """
+        found = self.check_digests()
+        for file in (*map(Path(self.path).joinpath, _SMALL), *weight_files(Path(self.path))):
+            if file.name not in found:
+                found[file.name] = _sha256(file)
+        return found
+
+    def digest(self, files: Mapping[str, str]) -> str:
         """SHA-256 over the names and contents of configuration, tokenizer and weights.
 
         Args:
-            known: the SHA-256 of files that need not be read again.
+            files: what `file_digests` found.
         """
-        total = hashlib.sha256()
-        folder = Path(self.path)
-        for file in sorted([folder / "config.json", folder / "tokenizer.json",
-                            *weight_files(folder)]):  # fmt: skip
-            total.update(f"{file.name} {known.get(file.name) or _sha256(file)}\n".encode())
-        return f"sha256:{total.hexdigest()}"
+        return _over({name: one for name, one in files.items()
+                      if name in _SMALL or is_weight_file(name)})  # fmt: skip
+
+    def weights_digest(self, files: Mapping[str, str]) -> str:
+        """SHA-256 over the names and contents of the weights alone.
+
+        Args:
+            files: what `file_digests` found.
+        """
+        return _over({name: one for name, one in files.items() if is_weight_file(name)})
 
 
 def quantised(config: Mapping[str, Any]) -> str:
@@ -211,6 +230,13 @@ def is_weight_file(name: str) -> bool:
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a model, one or several shards."""
     return sorted(path for path in folder.iterdir() if is_weight_file(path.name))
+
+
+def _over(files: Mapping[str, str]) -> str:
+    total = hashlib.sha256()
+    for name, digest in sorted(files.items()):
+        total.update(f"{name} {digest}\n".encode())
+    return f"sha256:{total.hexdigest()}"
 
 
 def _sha256(file: Path) -> str:

@@ -61,7 +61,8 @@ class Effective:
 
     `instruction_sets` are the CPU's that count (`records.processor`; empty on a GPU), `grouping`
     says which texts share a forward pass, `fallback` why `precision` is not the usual one (empty
-    where it is).
+    where it is), `quantised` from what the ranges of products in 8 bits come (empty unless
+    `precision` is int8).
     """
 
     device_name: str
@@ -69,6 +70,7 @@ class Effective:
     precision: str
     grouping: str
     fallback: str
+    quantised: str
     max_batch_tokens: int
     max_batch_tokens_from: str
     max_length: int

@@ -152,6 +152,15 @@ GLOSSARY = (
         "one of them is there.",
     ),
     Entry(
+        "quantised",
+        "text",
+        "when a process loads the model",
+        "Only with precision int8: of which texts the ranges were found, within which the inputs "
+        "of its products are rounded to 8 bits, and how many linear layers compute so; the others "
+        "lose too much. model --calibrate finds ranges of your own texts. Architectures outside of "
+        "BERT's family find them in each call.",
+    ),
+    Entry(
         "p50, p90, p95, p99",
         "as the metric",
         "computed from the whole run",

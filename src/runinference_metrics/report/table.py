@@ -29,6 +29,7 @@ def print_table(document: dict[str, Any], output: str) -> None:
     effective = run["effective"]
     devices = sections.took_effect(effective, "device_name") or run["parameters"]["device"]
     precision = sections.took_effect(effective, "precision")
+    quantised = sections.took_effect(effective, "quantised")
     instructions = sections.took_effect(effective, "instruction_sets")
     console.print()
     if document["files"]:
@@ -51,6 +52,7 @@ def print_table(document: dict[str, Any], output: str) -> None:
         *sections.detours(run),
         ("run time", f"{duration(run['wall_secs'])} on {devices} {precision}".rstrip()),
         *([("the processor has", instructions)] if instructions else []),
+        *([("int8 by", quantised)] if quantised else []),
         *_cost(document),
     ]))  # fmt: skip
     faults = sections.faults(document)
