@@ -74,19 +74,23 @@ COPY --from=package /opt/package /opt/venv
 
 # The model, from one of two places; only this stage reaches for the hub. The cache keeps what it
 # fetched when the program changes. A token for a gated or private model can be given as the secret
-# `hf_token`; it does not stay in the image.
+# `hf_token`; it does not stay in the image. CALIBRATE=builtin finds the ranges for precision=int8.
 FROM model-tools AS model-from-hub
 ARG MODEL_ID=distilbert/distilbert-base-uncased-finetuned-sst-2-english
 ARG MODEL_REVISION=714eb0f
+ARG CALIBRATE=""
 RUN --mount=type=cache,target=/root/.cache/huggingface \
     --mount=type=secret,id=hf_token,target=/run/secrets/hf_token \
     HF_TOKEN_PATH=/run/secrets/hf_token \
-    python -m runinference_metrics model "${MODEL_ID}${MODEL_REVISION:+@${MODEL_REVISION}}" --output=/model
+    python -m runinference_metrics model "${MODEL_ID}${MODEL_REVISION:+@${MODEL_REVISION}}" --output=/model \
+    ${CALIBRATE:+--calibrate="${CALIBRATE}"}
 
 FROM model-tools AS model-from-folder
 ARG MODEL_FOLDER=models/demo
+ARG CALIBRATE=""
 COPY ${MODEL_FOLDER} /build/model
-RUN python -m runinference_metrics model /build/model --output=/model
+RUN python -m runinference_metrics model /build/model --output=/model \
+    ${CALIBRATE:+--calibrate="${CALIBRATE}"}
 
 # hadolint ignore=DL3006
 FROM model-from-${MODEL_SOURCE} AS model

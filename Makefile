@@ -24,7 +24,10 @@ MODEL_REVISION ?= $(if $(filter $(DEFAULT_MODEL_ID),$(MODEL_ID)),714eb0f)
 MODEL_FOLDER ?=
 # What `make model` makes a folder of: owner/name@revision of the hub, a folder, or gs://bucket/folder.
 SOURCE ?= $(MODEL_ID)$(if $(MODEL_REVISION),@$(MODEL_REVISION))
-MODEL_ARGS = $(if $(MODEL_FOLDER),--build-arg=MODEL_SOURCE=folder --build-arg=MODEL_FOLDER=$(MODEL_FOLDER),\
+# Texts from which the model's ranges for precision=int8 are found: a file, or builtin.
+CALIBRATE ?=
+MODEL_ARGS = $(if $(CALIBRATE),--build-arg=CALIBRATE='$(CALIBRATE)') \
+	$(if $(MODEL_FOLDER),--build-arg=MODEL_SOURCE=folder --build-arg=MODEL_FOLDER=$(MODEL_FOLDER),\
 	--build-arg=MODEL_SOURCE=hub --build-arg=MODEL_ID=$(MODEL_ID) --build-arg=MODEL_REVISION=$(MODEL_REVISION))
 # $(call build,FLAVOUR,ARGUMENTS): builds the image of a flavour. FLAVOUR and MODEL_SOURCE are named
 # although they have defaults, by which podman 4.3 does not see which stage it needs.
@@ -114,7 +117,8 @@ lock: $(VENV)/ready-dev ## write requirements*.txt anew from pyproject.toml; UPG
 
 model: $(VENV)/ready-convert ## make the folder TO of the model SOURCE (owner/name@revision, a folder, gs://…)
 	$(call need,TO,the new folder for the model,models/sst2)
-	@$(BIN)/python -m runinference_metrics model '$(SOURCE)' --output='$(TO)' $(ARGS)
+	@$(BIN)/python -m runinference_metrics model '$(SOURCE)' --output='$(TO)' \
+		$(if $(CALIBRATE),--calibrate='$(CALIBRATE)') $(ARGS)
 
 image: ## build IMAGE with CUDA 13, for CPU and GPU workers
 	$(call need,IMAGE,the name of the image,us-docker.pkg.dev/project/repository/name:tag)

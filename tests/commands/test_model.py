@@ -13,6 +13,7 @@ import pytest
 
 from conftest import ROOT
 from hub_for_tests import COMMIT, Hub, serving_hub
+from runinference_metrics.__main__ import main
 
 pytestmark = pytest.mark.starts
 
@@ -47,6 +48,39 @@ def test_a_model_of_the_hub_becomes_a_folder(hub: Hub, tmp_path: Path) -> None:
     record = json.loads((output / "digests.json").read_text())
     assert lines[3:] == [f"  {digest}  {name}" for name, digest in record["files"].items()]
     assert [one.name for one in output.parent.iterdir()] == ["out"]
+
+
+def test_ranges_are_found_from_a_file(distilbert: Path, hub: Hub, tmp_path: Path) -> None:
+    texts = tmp_path / "reviews.txt"
+    texts.write_text("\ufeff" + "\n\n".join(["a good film", "dull , bad acting !"] * 15) + "\n")
+    output = tmp_path / "out"
+    done = start(hub, tmp_path, "model", str(distilbert), f"--output={output}",
+                 f"--calibrate={texts}")  # fmt: skip
+    out, err = done.communicate(timeout=120)
+    assert done.returncode == 0, err
+    said = "int8 by ranges of 27 texts (reviews.txt), 9 of 9 layers: of 3 other texts "
+    assert out.splitlines()[1].startswith(said)
+    assert "  int8.safetensors\n" in out
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ("none.txt", "none.txt': "),
+        ("latin.txt", "'latin.txt', which is no UTF-8 ("),
+        ("s3://bucket/a.txt", "copy the files there first"),
+    ],
+)
+def test_texts_that_cannot_be_used_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], texts: str, said: str
+) -> None:
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    address = texts if "://" in texts else str(tmp_path / texts)
+    assert main(["model", "models/demo", f"--output={tmp_path}/o", f"--calibrate={address}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --calibrate takes ")
+    assert said in line
+    assert not (tmp_path / "o").exists()
 
 
 def test_a_refusal_names_the_source(hub: Hub, tmp_path: Path) -> None:

@@ -3,4 +3,4 @@ converted, compared with transformers' own pipeline, and written whole or not at
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["bundle", "hub_name"]
+__all__ = ["bundle", "calibration_texts", "hub_name"]

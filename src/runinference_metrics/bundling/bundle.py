@@ -11,7 +11,15 @@ from pathlib import Path
 
 import transformers
 
-from runinference_metrics.bundling import comparison, config, places, tokenizer, weights
+from runinference_metrics.bundling import (
+    calibration,
+    comparison,
+    config,
+    places,
+    tokenizer,
+    weights,
+)
+from runinference_metrics.bundling.calibration_texts import CalibrationTexts
 from runinference_metrics.bundling.hub import commit_of
 from runinference_metrics.bundling.hub_name import HubName
 from runinference_metrics.bundling.interruption import ends_at_once
@@ -47,6 +55,7 @@ def bundle(
     output: Path,
     say: Callable[[str], None],
     label_names: Sequence[str] | None = None,
+    calibration_texts: CalibrationTexts | None = None,
 ) -> Bundled:
     """Makes the folder `output` of a source; it appears whole or not at all.
 
@@ -55,9 +64,12 @@ def bundle(
         output: a new folder, or an empty one.
         say: takes a sentence for the user.
         label_names: names for the model's labels, in the place of those in its config.json.
+        calibration_texts: texts from which its ranges for 8 bits are found; without them those of
+            the source are taken along, if it has any.
 
     Raises:
-        UserError: the source is no sequence classifier that can be run, or `output` is taken.
+        UserError: the source is no sequence classifier that can be run, or none that takes ranges,
+            or `output` is taken.
         RunFailed: the folder cannot be written.
     """
     _check_output(output)
@@ -74,7 +86,7 @@ def bundle(
         raise UserError("output", "a folder that can be made", one_line(error)) from error
     with work as folder, ends_at_once(f"Interrupted: {output} is not made."):
         try:
-            return _bundle(source, Path(folder), output, say, label_names)
+            return _bundle(source, Path(folder), output, say, label_names, calibration_texts)
         except OSError as error:
             raise RunFailed(f"{output} cannot be written: {one_line(error)}") from error
 
@@ -108,6 +120,7 @@ def _bundle(
     output: Path,
     say: Callable[[str], None],
     label_names: Sequence[str] | None,
+    calibration_texts: CalibrationTexts | None,
 ) -> Bundled:
     place = places.find(source, work, say)
     parts = Parts.of(place.name, place.names)
@@ -123,6 +136,10 @@ def _bundle(
     weights.write(place.name, parts, original, made)
     try:
         say(comparison.compare(place.name, original, made))
+        if calibration_texts:
+            calibration.find(made, calibration_texts, say)
+        else:
+            calibration.take_along(original, made, say)
     except UserError as error:
         # The folder has its name only when it is right.
         got = error.got.replace(str(made), place.name)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from runinference_metrics.errors import UserError
+from runinference_metrics.models.folder import RANGES
 
 TAKES = "a sequence classifier with its weights and its vocabulary"
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
@@ -38,10 +39,12 @@ class Parts:
     Args:
         weights: those with its weights, and their index, in the form that is taken.
         tokenizer: those of its tokenizer.
+        ranges: that of its ranges for 8 bits, if there is one.
     """
 
     weights: tuple[str, ...]
     tokenizer: tuple[str, ...]
+    ranges: tuple[str, ...] = ()
 
     @property
     def pickled(self) -> bool:
@@ -56,7 +59,7 @@ class Parts:
     @property
     def all(self) -> tuple[str, ...]:
         """All files."""
-        return (*self.small, *self.weights)
+        return (*self.small, *self.weights, *self.ranges)
 
     @classmethod
     def of(cls, source: str, names: Set[str]) -> "Parts":
@@ -88,13 +91,13 @@ class Parts:
         if TOKENIZER not in names and not any(map(is_vocabulary, names)):
             raise no_vocabulary(source, "tokenizer.json, vocab.txt, vocab.json with merges.txt, "
                                         "*.model", names)  # fmt: skip
-        return cls(weights, tokenizer)
+        return cls(weights, tokenizer, (RANGES,) if RANGES in names else ())
 
 
 def is_part(name: str) -> bool:
     """Whether a file of this name can be needed, or tells why a folder cannot be run."""
     return (
-        name in (CONFIG, TOKENIZER, WEIGHTS, WEIGHTS_INDEX, PICKLE, PICKLE_INDEX, ADAPTER)
+        name in (CONFIG, TOKENIZER, WEIGHTS, WEIGHTS_INDEX, PICKLE, PICKLE_INDEX, RANGES, ADAPTER)
         or name in TOKENIZER_SETTINGS
         or is_vocabulary(name)
         or any(one.fullmatch(name) for one in (_SHARD, _PICKLE_SHARD, _TENSORFLOW, _FLAX))
