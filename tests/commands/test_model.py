@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from buckets_for_tests import emulated
 from conftest import ROOT
 from hub_for_tests import COMMIT, Hub, serving_hub
 from runinference_metrics.__main__ import main
+from runinference_metrics.models import remote
 
 pytestmark = pytest.mark.starts
 
@@ -61,6 +63,26 @@ def test_ranges_are_found_from_a_file(distilbert: Path, hub: Hub, tmp_path: Path
     said = "int8 by ranges of 27 texts (reviews.txt), 9 of 9 layers: of 3 other texts "
     assert out.splitlines()[1].startswith(said)
     assert "  int8.safetensors\n" in out
+
+
+def test_texts_and_model_may_lie_in_a_bucket(
+    distilbert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("RUNINFERENCE_METRICS_CACHE", str(tmp_path / "cache"))
+    objects = {f"m/{file.name}": file.read_bytes() for file in distilbert.iterdir()}
+    with emulated("bucket", objects | {"reviews.txt": b"a good film\n" * 30}):
+        output = f"--output={tmp_path}/out"
+        assert main(["model", "gs://bucket/m", output, "--calibrate=gs://bucket/reviews.txt"]) == 0
+    assert "int8 by ranges of 27 texts (reviews.txt), 9 of 9 layers" in capsys.readouterr().out
+    made = {f"m/{file.name}": file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    assert "m/int8.safetensors" in made
+    # A run fetches what it needs, the ranges too; so does the command.
+    with emulated("bucket", made):
+        fetched = Path(remote.local_folder("gs://bucket/m"))
+        assert main(["model", "gs://bucket/m", f"--output={tmp_path}/again"]) == 0
+    for folder in (fetched, tmp_path / "again"):
+        assert (folder / "int8.safetensors").read_bytes() == made["m/int8.safetensors"]
 
 
 @pytest.mark.parametrize(
