@@ -62,7 +62,7 @@ def static_int8(
     try:
         with torch.inference_mode():
             if layer.is_right():
-                return Linear(layer, layer.num_bytes, ROWS_OF_A_PRIMITIVE)
+                return Linear(layer, layer.num_bytes, ROWS_OF_A_PRIMITIVE, takes=how)
             _LOG.warning("Products in 8 bits are not right here.")
     except Exception as error:
         _LOG.warning("Products in 8 bits with known ranges do not work here: %s", error)
