@@ -45,9 +45,17 @@ def classified() -> list[str]:
 
 
 def ordinary(count: int) -> list[str]:
-    """Short texts in many languages, one to four sentences each."""
+    """Texts in many languages, from nothing and a word to four sentences.
+
+    The short ones matter: where there is little to attend to, all numbers are larger.
+    """
     chosen = random.Random(0)
-    return [" ".join(chosen.sample(_PHRASES, chosen.randint(1, 4))) for _ in range(count)]
+    words = [word for phrase in _PHRASES for word in phrase.split()]
+    texts = [""]
+    while len(texts) < count:
+        texts.append(" ".join(chosen.sample(words, chosen.randint(1, 3))))
+        texts.append(" ".join(chosen.sample(_PHRASES, chosen.randint(1, 4))))
+    return texts[:count]
 
 
 def _letters(chosen: random.Random) -> str:
