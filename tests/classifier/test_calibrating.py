@@ -1,5 +1,6 @@
 """Ranges for 8 bits: taken from a model's folder, or found when it is loaded."""
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -161,3 +162,11 @@ def test_a_text_without_tokens_does_not_count(
         "'a.txt' with 19 of 19: add some, or builtin"
     )
     assert len(calibrate(str(folder), sentences[:20], "a.txt").held_out) == 2
+
+
+def test_a_tokenizer_that_adds_no_tokens_is_no_obstacle(tmp_path: Path) -> None:
+    """Nothing is a text too among the built-in ones, and here it has not a single token."""
+    folder = make_model(tmp_path / "m", "bert")
+    file = folder / "tokenizer.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"post_processor": None}))
+    assert "ranges of 127 built-in texts" in load(folder).effective.quantised

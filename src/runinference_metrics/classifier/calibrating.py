@@ -4,7 +4,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from runinference_metrics.classifier.tokens import Tokenizer, Tokens
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.folder import RANGES, ModelFolder
 from runinference_metrics.records.batching import Cutting
+from runinference_metrics.recovery.blame import TextFault
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,12 +55,12 @@ def for_this_processor(
         if stored:
             return stored
     started = time.monotonic()
-    tokens = tokenizer(sample_texts.ordinary(BUILT_IN_TEXTS)).tokens
-    inputs = observed(member.in_type(dtype), _passes(tokens))
-    here = Ranges(quantised_layers(member, inputs, levels()), BUILT_IN_TEXTS)
+    texts = usable(tokenizer, sample_texts.ordinary(BUILT_IN_TEXTS))
+    inputs = observed(member.in_type(dtype), _passes(tokenizer(texts).tokens))
+    here = Ranges(quantised_layers(member, inputs, levels()), len(texts))
     _LOG.info(
         "Ranges for 8 bits were found from %d built-in texts in %.1f s; `%s` finds them once, from "
-        "your own texts.", BUILT_IN_TEXTS, time.monotonic() - started, _COMMAND,
+        "your own texts.", len(texts), time.monotonic() - started, _COMMAND,
     )  # fmt: skip
     return here
 
@@ -77,6 +78,19 @@ def for_all_processors(member: Member, tokens: Tokens, origin: str) -> Mapping[i
         one: Ranges(quantised_layers(member, inputs, one), len(tokens), origin)
         for one in ALL_LEVELS
     }
+
+
+def usable(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
+    """The texts of which a tokenizer makes tokens that the model has."""
+
+    def is_usable(text: str) -> bool:
+        try:
+            tokenizer([text])
+        except TextFault:
+            return False
+        return True
+
+    return [text for text in texts if is_usable(text)]
 
 
 @contextlib.contextmanager

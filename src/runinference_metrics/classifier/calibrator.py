@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from runinference_metrics.classifier import ranges
-from runinference_metrics.classifier.calibrating import for_all_processors, refusing
+from runinference_metrics.classifier.calibrating import for_all_processors, refusing, usable
 from runinference_metrics.classifier.families import Member, family_of
 from runinference_metrics.classifier.loading import load_config, load_tokenizer, opened
 from runinference_metrics.classifier.ranges import Ranges
@@ -15,7 +15,6 @@ from runinference_metrics.classifier.static_int8 import levels
 from runinference_metrics.classifier.tokens import Tokenizer
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.folder import RANGES, ModelFolder
-from runinference_metrics.recovery.blame import TextFault
 
 _FEWEST = 20
 # One text of so many is not used, so that others tell how good the ranges are.
@@ -53,13 +52,13 @@ def calibrate(path: str, texts: Sequence[str], origin: str) -> Calibrated:
         raise _takes_no_ranges(folder)
     vocabulary = getattr(config.get_text_config(), "vocab_size", None)
     tokenizer = Tokenizer(load_tokenizer(folder), folder.max_length(), vocabulary)
-    usable = [text for text in texts if _is_usable(tokenizer, text)]
-    if len(usable) < _FEWEST:
+    given = usable(tokenizer, texts)
+    if len(given) < _FEWEST:
         takes = f"at least {_FEWEST} texts of which the model's tokenizer makes tokens"
-        got = f"{origin or 'builtin'!r} with {len(usable)} of {len(texts)}: add some, or builtin"
+        got = f"{origin or 'builtin'!r} with {len(given)} of {len(texts)}: add some, or builtin"
         raise UserError("calibrate", takes, got)
-    held_out = usable[::_HELD_OUT]
-    used = [text for number, text in enumerate(usable) if number % _HELD_OUT]
+    held_out = given[::_HELD_OUT]
+    used = [text for number, text in enumerate(given) if number % _HELD_OUT]
     with opened(folder, config, torch.float32, "cpu") as found:
         if not isinstance(found, Member):
             raise _takes_no_ranges(folder)
@@ -94,14 +93,6 @@ def is_current(path: str) -> bool:
     with refusing(file):
         digest = folder.weights_digest(folder.file_digests())
         return ranges.read(file, levels(), digest) is not None
-
-
-def _is_usable(tokenizer: Tokenizer, text: str) -> bool:
-    try:
-        tokenizer([text])
-    except TextFault:
-        return False
-    return True
 
 
 def _takes_no_ranges(folder: ModelFolder) -> UserError:
