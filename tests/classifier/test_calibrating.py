@@ -83,7 +83,7 @@ def ranges_digest(folder: Path) -> str:
 
 
 def test_without_any_they_are_found_and_said(bert: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "runinference_metrics.classifier"):
         classifier = load(bert)
     assert classifier.effective.quantised == "ranges of 128 built-in texts, 9 of 9 layers"
     (said,) = [one for one in caplog.messages if one.startswith("Ranges for 8 bits were found")]

@@ -47,7 +47,7 @@ def test_a_machine_with_bfloat16_where_it_is_safe(
     caplog: pytest.LogCaptureFixture, flags: list[str], machine_type: str | None, why: str
 ) -> None:
     given = options(*flags)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "runinference_metrics.dataflow"):
         assert configure(settings(), given) is None
     assert given.view_as(WorkerOptions).machine_type == machine_type
     (said,) = (one.message for one in caplog.records)
@@ -74,7 +74,7 @@ def test_nothing_is_chosen_or_said(
     given: PipelineOptions,
     machine_type: str | None,
 ) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "runinference_metrics.dataflow"):
         configure(settings(*flags), given)
     assert given.view_as(WorkerOptions).machine_type == machine_type
     assert not caplog.records
