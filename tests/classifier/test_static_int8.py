@@ -114,9 +114,11 @@ def test_products_that_are_not_right_are_not_used(
     def missing(*_: Any) -> Any:
         raise AttributeError("no such operator")
 
-    monkeypatch.setattr(torch.ops.onednn, "qlinear_pointwise", missing)
-    assert static_int8(weight, bias, how) is None
-    assert "do not work here: no such operator" in caplog.text
+    for name in ("qlinear_pointwise", "qlinear_prepack"):
+        caplog.clear()
+        monkeypatch.setattr(torch.ops.onednn, name, missing)
+        assert static_int8(weight, bias, how) is None
+        assert "do not work here: no such operator" in caplog.text
 
 
 def test_inputs_have_7_bits_where_8_would_overflow(monkeypatch: pytest.MonkeyPatch) -> None:

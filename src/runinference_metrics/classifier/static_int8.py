@@ -65,9 +65,9 @@ def static_int8(
             them in 8 bits; float32 where something is to be added to them.
         activation: what is computed of the result.
     """
-    layer = _Int8(weight, bias, how, result, activation)
     try:
         with torch.inference_mode():
+            layer = _Int8(weight, bias, how, result, activation)
             if layer.is_right():
                 return Linear(layer, layer.num_bytes, ROWS_OF_A_PRIMITIVE, takes=how)
             _LOG.warning("Products in 8 bits are not right here.")
