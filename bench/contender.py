@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from exports import onnx, onnx_int8, openvino_int8
+from exports import calibrated, onnx, onnx_int8, openvino_int8
 from material import BATCH_SIZE, PEERS, batches
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.devices import auto_precision
@@ -158,6 +158,7 @@ CONTENDERS = {
     "ours float32": Entry(lambda f: ours(f, "float32")),
     "ours bfloat16": Entry(lambda f: ours(f, "bfloat16"), problem=needs_bfloat16),
     "ours int8": Entry(lambda f: ours(f, "int8")),
+    "ours int8, calibrated": Entry(lambda f: ours(f, "int8"), calibrated),
 }
 
 

@@ -1,11 +1,13 @@
-"""The model in the formats of other engines, each made once, beside the model."""
+"""The model as other engines and ours want it, each made once, beside the model."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
 
-from material import SEED, batches, make_texts
+from material import SEED, batches, make_texts, write_texts
 
 # What static quantisation sees: as many texts as NNCF looks at by default, none of those measured.
 CALIBRATION_TEXTS = 300
@@ -68,4 +70,20 @@ def openvino_int8(folder: Path) -> Path:
     quantised = nncf.quantize(model, nncf.Dataset(seen), subset_size=len(seen),
                               model_type=nncf.ModelType.TRANSFORMER)  # fmt: skip
     ov.save_model(quantised, path)
+    return path
+
+
+def calibrated(folder: Path) -> Path:
+    """Our own folder of it with ranges for int8, from the texts that NNCF sees."""
+    path = folder / "calibrated"
+    if path.exists():
+        return path
+    texts = write_texts(
+        folder / "calibration.txt", make_texts(CALIBRATION_TEXTS, CALIBRATION_SEED)
+    )
+    subprocess.run(
+        [sys.executable, "-m", "runinference_metrics", "model", str(folder),
+         f"--output={path}", f"--calibrate={texts}"],
+        check=True, stdout=sys.stderr,
+    )  # fmt: skip
     return path
