@@ -78,9 +78,7 @@ def calibrated(folder: Path) -> Path:
     path = folder / "calibrated"
     if path.exists():
         return path
-    texts = write_texts(
-        folder / "calibration.txt", make_texts(CALIBRATION_TEXTS, CALIBRATION_SEED)
-    )
+    texts = write_texts(folder / "calibration.txt", make_texts(CALIBRATION_TEXTS, CALIBRATION_SEED))
     subprocess.run(
         [sys.executable, "-m", "runinference_metrics", "model", str(folder),
          f"--output={path}", f"--calibrate={texts}"],
