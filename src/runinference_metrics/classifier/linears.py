@@ -76,6 +76,12 @@ def fused(activation: Activation | None) -> tuple[str, str]:
     return NOT_FUSED if activation is None else _FUSED.get(activation, NOT_FUSED)
 
 
+def is_close(found: torch.Tensor, expected: torch.Tensor, allowed: float) -> bool:
+    """Whether no figure differs by more than this share of the largest one expected."""
+    worst = (found.float() - expected.float()).abs().max()
+    return bool(worst <= allowed * expected.abs().max())
+
+
 def behind(product: Callable[[torch.Tensor], torch.Tensor], activation: Activation | None) -> Apply:
     """A product with an activation and an addition behind it, each a pass of its own."""
 
@@ -121,13 +127,10 @@ def _packed_bfloat16(
                     result = activation(result)
                 return result if added is None else result.add_(added)
 
-            alike = all(_is_close(apply(x, more), plain(x, more)) for more in (None, added))
+            alike = all(
+                is_close(apply(x, more), plain(x, more), _BFLOAT16_STEPS) for more in (None, added)
+            )
     except Exception as error:
         _LOG.warning("Weights in bfloat16 cannot be laid out once here: %s", error)
         return None
     return apply if alike else None
-
-
-def _is_close(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    worst = (found.float() - expected.float()).abs().max()
-    return bool(worst <= _BFLOAT16_STEPS * expected.abs().max())

@@ -15,7 +15,8 @@ from transformers import AutoConfig, AutoTokenizer
 from runinference_metrics.classifier.calibrating import for_this_processor, refusing
 from runinference_metrics.classifier.devices import DTYPES, INT8, auto_precision, instruction_sets
 from runinference_metrics.classifier.dynamic_int8 import in_each_call
-from runinference_metrics.classifier.families import Member, Shapes, family_of
+from runinference_metrics.classifier.families import Shapes, family_of
+from runinference_metrics.classifier.members import Member
 from runinference_metrics.classifier.neighbours import Unusable, settle
 from runinference_metrics.classifier.network import Made
 from runinference_metrics.classifier.padded_model import PaddedModel

@@ -18,6 +18,7 @@ from runinference_metrics.classifier.linears import (
     Activation,
     Linear,
     fused,
+    is_close,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -153,10 +154,6 @@ class _Int8:
             # Half a step of rounding; the input's own may fall to the other side in the division.
             return bool((found - steps).abs().max() <= 1.0)
         added = torch.randn(expected.shape, generator=generator).to(self._result)
-        close = _is_close(found, expected)
-        return close and _is_close(self(x * how.factors, added), expected + added)
-
-
-def _is_close(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    allowed = _ROUNDING[found.dtype] * expected.abs().max()
-    return bool((found.float() - expected).abs().max() <= allowed)
+        allowed = _ROUNDING[found.dtype]
+        close = is_close(found, expected, allowed)
+        return close and is_close(self(x * how.factors, added), expected + added, allowed)
