@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import make_model
 from runinference_metrics.classifier import classifier as classifier_module
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.token_budgets import (
@@ -70,6 +71,15 @@ def test_a_slow_moment_decides_nothing() -> None:
 def test_amx_takes_larger_ones() -> None:
     assert from_table("CPU", "bfloat16", ["avx2", "amx_bf16"]) > from_table("CPU", "bfloat16", [])
     assert from_table("CPU", "float32", ["amx_bf16"]) == from_table("CPU", "float32", [])
+
+
+def test_texts_that_are_padded_take_smaller_ones(tmp_path: Path) -> None:
+    for sets in ([], ["amx_bf16"]):
+        assert from_table("CPU", "bfloat16", sets, packed=False) == 1024
+    assert from_table("CPU", "int8", [], packed=False) == from_table("CPU", "int8", [])
+    model = str(make_model(tmp_path / "m", "electra"))
+    effective = ClassifierSpec(model, precision="bfloat16").load().effective
+    assert (effective.grouping, effective.max_batch_tokens) == ("padded_right", 1024)
 
 
 def test_what_is_found_takes_effect_and_is_recorded(

@@ -147,7 +147,8 @@ class Classifier:
     def _max_batch_tokens(self, spec: ClassifierSpec, precision: str) -> tuple[int, Source]:
         if spec.max_batch_tokens:
             return spec.max_batch_tokens, Source.PARAMETER
-        usual = from_table(spec.device, precision, instruction_sets(spec.device))
+        packed = isinstance(self._network, PackedEncoder)
+        usual = from_table(spec.device, precision, instruction_sets(spec.device), packed)
         if not (spec.searches and isinstance(self._network, PackedEncoder) and not self._gpu):
             return usual, Source.TABLE
         probe, lanes = self._network.probe, self._lanes

@@ -21,6 +21,9 @@ AUTO_BATCH_TOKENS = {
 }
 # With AMX a product is done so quickly that what comes with each call counts.
 _AMX_BATCH_TOKENS = {"bfloat16": 4096}
+# Where texts are padded, more of them beside each other mean more padding, and transformers' layers
+# more passes through memory: ModernBERT's shape was 1.1 times as fast as at 2,048 (Zen 4).
+_PADDED_BATCH_TOKENS = {("CPU", "bfloat16"): 1024}
 
 # A search takes no longer, in a process that will work for minutes.
 SEARCH_SECS = 0.8
@@ -37,15 +40,20 @@ class Source(StrEnum):
     SEARCH = "search"
 
 
-def from_table(device: str, precision: str, instruction_sets: Collection[str]) -> int:
+def from_table(
+    device: str, precision: str, instruction_sets: Collection[str], packed: bool = True
+) -> int:
     """The budget that was fastest where it was measured.
 
     Args:
         device: "CPU" or "GPU".
         precision: what is computed in.
         instruction_sets: those of the processor.
+        packed: whether texts are computed without padding.
     """
     usual = AUTO_BATCH_TOKENS[device, precision]
+    if not packed:
+        return _PADDED_BATCH_TOKENS.get((device, precision), usual)
     return _AMX_BATCH_TOKENS.get(precision, usual) if AMX_BF16 in instruction_sets else usual
 
 
