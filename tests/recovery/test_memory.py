@@ -146,6 +146,7 @@ class FullNetwork:
         self.num_bytes = network.num_bytes
         self.grouping = network.grouping
         self.side_by_side = network.side_by_side
+        self.attention, self.fused = network.attention, network.fused
 
     def padding(self, tokens: Tokens) -> int:
         return self.network.padding(tokens)
@@ -157,7 +158,7 @@ class FullNetwork:
 
 
 def full(classifier: Classifier, capacity: int) -> Classifier:
-    classifier._network = FullNetwork(classifier._network, capacity)
+    classifier._passes.network = FullNetwork(classifier._passes.network, capacity)
     return classifier
 
 

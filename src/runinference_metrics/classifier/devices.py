@@ -11,10 +11,11 @@ from runinference_metrics.errors import UserError
 from runinference_metrics.records import processor
 
 INT8 = "int8"
+FLOAT16 = "float16"
 DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
+    FLOAT16: torch.float16,
     # Only the linear layers' products are in integers.
     INT8: torch.float32,
 }

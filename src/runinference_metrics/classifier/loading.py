@@ -123,15 +123,17 @@ def opened(
     family = family_of(config)
     file = Path(folder.path) / SINGLE_FILE
     if family and file.is_file() and family.is_all_of(config, weights.shapes(file)):
-        with safe_open(file, framework="pt") as stored:
-            yield Member(family, config, lambda name: stored.get_tensor(name).to(device, dtype))
+        # Straight to the device: no copy of the whole is made on the host.
+        with safe_open(file, framework="pt", device=device) as stored:
+            yield Member(family, config, stored.get_tensor, dtype)
         return
-    model = _load_model(folder, config, dtype).to(device).eval()
+    # Of a family the head is wanted as it is stored.
+    model = _load_model(folder, config, torch.float32 if family else dtype).to(device).eval()
     tensors = model.state_dict()
     if family and _has(tensors, family.shapes(model.config)):
-        yield Member(family, model.config, tensors.__getitem__)
+        yield Member(family, model.config, tensors.__getitem__, dtype)
     else:
-        yield model
+        yield model.to(dtype)
 
 
 def _in_8_bits(

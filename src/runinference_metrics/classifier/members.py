@@ -22,7 +22,7 @@ from runinference_metrics.classifier.linears import Activation, Linear, linear
 # What a linear layer is in its layer.
 QUERY_KEY_VALUE, QUERY, KEY_VALUE = "query_key_value", "query", "key_value"
 ATTENDED, UP, DOWN = "attended", "up", "down"
-# Gives the weight of a name, on the device and in the type that is wanted.
+# Gives the weight of a name on the device, in the type that it is stored in.
 Fetch = Callable[[str], torch.Tensor]
 
 
@@ -67,11 +67,13 @@ class Member:
         family: the family.
         config: the model's configuration.
         fetch: gives its weights.
+        dtype: what the encoder's weights are to be in; the head's are in float32.
     """
 
     family: Family
     config: Any
     fetch: Fetch
+    dtype: torch.dtype = torch.float32
 
     @property
     def activation(self) -> Activation:
@@ -80,7 +82,7 @@ class Member:
 
     def in_type(self, dtype: torch.dtype) -> "Member":
         """The same with its weights in another type."""
-        return replace(self, fetch=lambda name: self.fetch(name).to(dtype))
+        return replace(self, dtype=dtype)
 
     def encoder(
         self, make: Make = Dense.in_float, attention_dtype: torch.dtype | None = None
@@ -126,7 +128,7 @@ class Member:
         names = self.family
 
         def table(name: str) -> torch.Tensor:
-            return self.fetch(f"{names.of_embeddings(name)}.weight")
+            return self.fetch(f"{names.of_embeddings(name)}.weight").to(self.dtype)
 
         return Embeddings(
             table("word_embeddings"),
@@ -137,11 +139,11 @@ class Member:
         )
 
     def _head(self) -> Head:
-        def of_head(name: str) -> Linear:
-            weight, bias = self._linear(name)
-            return linear(weight.float(), bias.float())
-
-        first, second = map(of_head, self.family.head)
+        # For a row of each text: in fewer bits nothing would be gained.
+        exact = self.in_type(torch.float32)
+        first, second = (
+            Dense(0, name, *exact._linear(name)).in_float() for name in self.family.head
+        )
         return Head(first, self.family.head_activation, second)
 
     def _norm(self, name: str) -> Norm:
@@ -149,7 +151,8 @@ class Member:
         return Norm(*self._linear(name), self.config.layer_norm_eps if eps is None else eps)
 
     def _linear(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.fetch(f"{name}.weight"), self.fetch(f"{name}.bias")
+        weight, bias = (self.fetch(f"{name}.{part}").to(self.dtype) for part in ("weight", "bias"))
+        return weight, bias
 
 
 def _joined(parts: tuple[torch.Tensor, ...]) -> torch.Tensor:

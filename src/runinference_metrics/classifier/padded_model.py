@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from runinference_metrics.classifier.attention import to_device
+from runinference_metrics.classifier import cuda
 from runinference_metrics.classifier.dynamic_int8 import dynamic_int8
 from runinference_metrics.classifier.linears import Linear
 from runinference_metrics.classifier.network import Grouping
@@ -39,6 +39,7 @@ class PaddedModel:
 
     # Some of transformers' architectures keep something from one forward pass to the next.
     side_by_side = False
+    attention, fused = "", ""
 
     def __init__(self, model: Any, tokenizer: Tokenizer) -> None:
         self._model = model
@@ -92,7 +93,7 @@ class PaddedModel:
         if len(groups) == 1:
             return self._forward(tokens)
         logits = torch.cat([self._forward(tokens.chosen(group)) for group in groups])
-        return logits[to_device(np.argsort(np.concatenate(groups)), logits.device)]
+        return logits[cuda.upload(np.argsort(np.concatenate(groups)), logits.device)]
 
     def _forward(self, tokens: Tokens) -> torch.Tensor:
         if self._switching is not None:
@@ -104,7 +105,7 @@ class PaddedModel:
             inputs["attention_mask"] = mask.astype(np.int64)
         if self._wants_type_ids and tokens.type_ids is not None:
             inputs["token_type_ids"] = _filled(mask, tokens.type_ids, 0)
-        on_device = {name: to_device(array, self._device) for name, array in inputs.items()}
+        on_device = {name: cuda.upload(array, self._device) for name, array in inputs.items()}
         return self._model(**on_device, **self._options).logits.float()
 
 

@@ -70,7 +70,8 @@ def static_int8(
         with torch.inference_mode():
             layer = _Int8(weight, bias, how, result, activation)
             if layer.is_right():
-                return Linear(layer, layer.num_bytes, ROWS_OF_A_PRIMITIVE, takes=how)
+                in_one_pass = fused(activation) != NOT_FUSED
+                return Linear(layer, layer.num_bytes, ROWS_OF_A_PRIMITIVE, True, how, in_one_pass)
             _LOG.warning("Products in 8 bits are not right here.")
     except Exception as error:
         _LOG.warning("Products in 8 bits with known ranges do not work here: %s", error)

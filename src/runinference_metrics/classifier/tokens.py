@@ -58,6 +58,11 @@ class Tokens:
         types = None if self.type_ids is None else self.type_ids[kept]
         return Tokens(self.ids[kept], self.lengths[which], types)
 
+    def repeated(self, times: int) -> "Tokens":
+        """One text so many times; only for a single one."""
+        types = None if self.type_ids is None else np.tile(self.type_ids, times)
+        return Tokens(np.tile(self.ids, times), np.tile(self.lengths, times), types)
+
 
 @dataclass(frozen=True, slots=True)
 class TokenizedTexts:
@@ -72,6 +77,12 @@ class TokenizedTexts:
     tokens: Tokens
     order: np.ndarray
     truncated: int
+
+    def in_order(self, values: np.ndarray) -> np.ndarray:
+        """A row of each of `tokens`, in the order of the input."""
+        found = np.empty_like(values)
+        found[self.order] = values
+        return found
 
 
 class Tokenizer:

@@ -136,7 +136,9 @@ def faults(document: dict[str, Any]) -> list[tuple[str, str]]:
     """What went wrong and was overcome, by name; none when nothing did."""
     found = document["faults"]
     failed = document["runinference"][names.FAILED_BATCHES]
-    counts = [(names.FAILED_BATCHES, failed), *((name, found[name]) for name in names.FAULTS)]
+    # Older documents do not have all of them.
+    overcome = ((name, found.get(name, 0)) for name in names.FAULTS)
+    counts = [(names.FAILED_BATCHES, failed), *overcome]
     rows = [(name, count(number)) for name, number in counts if number]
     lowest = found[names.LOWEST_BATCH_TOKENS]
     return rows + ([(names.LOWEST_BATCH_TOKENS, count(lowest))] if lowest else [])
