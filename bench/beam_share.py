@@ -46,24 +46,9 @@ class Nothing:
     model_bytes = 0
     gpus = 0
     effective = Effective(
-        "none",
-        (),
-        "none",
-        "packed",
-        "",
-        "",
-        "",
-        "",
-        1024,
-        "table",
-        512,
-        1,
-        5000,
-        "None",
-        "sha256:0",
-        "0",
-        "0",
-    )
+        "none", (), "none", "packed", "", "", "", "", 1024, "table", 512, 1, 5000, "None",
+        "sha256:0", "0", "0",
+    )  # fmt: skip
 
     def classify(self, texts: Sequence[str]) -> Classification:
         """The answer."""

@@ -213,7 +213,7 @@ class Classifier:
     @property
     def gpus(self) -> int:
         """The GPUs of this machine, which are paid for whether used or not; 0 on a CPU."""
-        return torch.cuda.device_count() if self._gpu else 0
+        return cuda.count() if self._gpu else 0
 
     def classify(self, texts: Sequence[Text]) -> Classification:
         """Classifies texts, in their order.

@@ -51,10 +51,7 @@ class Download:
     """
 
     def __init__(self, tensor: torch.Tensor) -> None:
-        # A copy to memory that could be paged out would wait here, and busily, for all that the GPU
-        # was given, also by other threads.
-        self._there = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
-        self._there.copy_(tensor, non_blocking=True)
+        self._there = fetched(tensor)
         self.arrived = Mark()
 
     def array(self) -> np.ndarray:
@@ -64,6 +61,36 @@ class Download:
         return found
 
 
+def fetched(tensor: torch.Tensor) -> torch.Tensor:
+    """Memory of the host that will hold a tensor once the GPU has come so far.
+
+    A copy to memory that could be paged out would wait here, and busily, for all that the GPU was
+    given, also by other threads.
+    """
+    there = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return there.copy_(tensor, non_blocking=True)
+
+
 def free_memory() -> None:
     """Gives back what torch keeps in reserve."""
     torch.cuda.empty_cache()
+
+
+def name() -> str:
+    """The GPU's name."""
+    return torch.cuda.get_device_name()
+
+
+def count() -> int:
+    """The GPUs of this machine."""
+    return torch.cuda.device_count()
+
+
+def utilization_percent() -> int:
+    """The share of the driver's last sample period in which the GPU computed."""
+    return int(torch.cuda.utilization())
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has had on it."""
+    return int(torch.cuda.max_memory_allocated())
