@@ -12,6 +12,7 @@ import transformers
 from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
+from runinference_metrics.classifier import cuda
 from runinference_metrics.classifier.calibrating import for_this_processor, refusing
 from runinference_metrics.classifier.devices import DTYPES, INT8, auto_precision, instruction_sets
 from runinference_metrics.classifier.dynamic_int8 import in_each_call
@@ -30,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 
 # transformers' own reasons may go on for a page.
 _MOST_LETTERS = 400
+_LONG_TEXT = "long "
 _SAME_PLACE = "take both from the same place"
 _MAKE_ANEW = "`python -m runinference_metrics model FOLDER --output=NEW` makes one, or says why not"
 
@@ -99,6 +101,8 @@ def load_network(
             takes = "a model whose answers depend on the text alone"
             raise UserError("model", takes, f"{folder.path!r}: {error}{_step(config)}") from error
         if not int8:
+            if cuda.holds(next(model.parameters())):
+                _without_waiting(padded, tokenizer)
             return Made(padded)
         padded.quantise()
         padded(tokenizer(["It computes in 8 bits too."]).tokens)
@@ -146,6 +150,12 @@ def _in_8_bits(
     if ranges.in_float:
         _LOG.info("Layers that stay in floating point: %s", ", ".join(ranges.in_float))
     return Made(encoder, str(ranges))
+
+
+def _without_waiting(padded: PaddedModel, tokenizer: Tokenizer) -> None:
+    texts = tokenizer([_LONG_TEXT * tokenizer.max_length, _LONG_TEXT])
+    if not padded.use_ready_mask(texts.tokens):
+        _LOG.info("transformers makes the mask of each forward pass, and waits for the GPU there.")
 
 
 def _step(config: Any) -> str:

@@ -98,7 +98,7 @@ class Tokenizer:
         self.pad_id: int | None = tokenizer.pad_token_id
         self.pad_left: bool = tokenizer.padding_side == "left"
         self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
-        self._max_length = max_length
+        self.max_length = max_length
         self._encoder = tokenizer.backend_tokenizer
         # Set once: changing it between calls is not safe with several threads.
         self._encoder.enable_truncation(max_length, direction=tokenizer.truncation_side)
@@ -109,7 +109,7 @@ class Tokenizer:
 
     @cached_property
     def _pair_encoder(self) -> PairEncoder:
-        return PairEncoder(self._encoder, self._max_length, self._from_left)
+        return PairEncoder(self._encoder, self.max_length, self._from_left)
 
     def __call__(self, texts: Sequence[Text]) -> TokenizedTexts:
         """Tokenises texts, or pairs of texts.
@@ -134,7 +134,7 @@ class Tokenizer:
                 detail = f"token {largest}, and the model has {self._vocabulary} embeddings"
                 raise TextFault("unknown_token", "tokenize", detail)
         truncated = sum(
-            1 for index in np.flatnonzero(lengths >= self._max_length)
+            1 for index in np.flatnonzero(lengths >= self.max_length)
             if encodings[index].overflowing
         )  # fmt: skip
         # Longest first: a device that is too small shows it at once.
