@@ -137,7 +137,7 @@ def opened(
     if family and _has(tensors, family.shapes(model.config)):
         yield Member(family, model.config, tensors.__getitem__, dtype)
     else:
-        yield model.to(dtype)
+        yield model.to(dtype) if family else model
 
 
 def _in_8_bits(
