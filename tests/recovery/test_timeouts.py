@@ -113,9 +113,7 @@ def test_on_a_gpu_no_fresh_model_waits_behind_what_hangs() -> None:
 
     classifier = WatchedClassifier(load, TIMEOUT_SECS, on_gpu=True)
     texts = [f"text {number}" for number in range(8)] + ["it hangs"]
-    said = (
-        r"The GPU gave no answer within 0\.3 s \(--inference_timeout_secs\), and nothing more"
-    )
+    said = r"The GPU gave no answer within 0\.3 s \(--inference_timeout_secs\), and nothing more"
     with pytest.raises(HungDevice, match=said) as caught:
         # No text is to blame, and none is tried again.
         isolate(classifier.classify, texts)

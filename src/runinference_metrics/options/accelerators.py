@@ -69,9 +69,7 @@ ACCELERATORS = {
         Accelerator("nvidia-a100-80gb", "a2-ultragpu-1g", "NVIDIA A100", 80, (8, 0)),
         # By arithmetic it computes 194,000 short texts/s, and one process of Python launches work
         # for 105,000 at most; on the others one process does.
-        Accelerator(
-            "nvidia-h100-80gb", "a3-highgpu-1g", "NVIDIA H100", 80, (9, 0), (DRIVER, MPS)
-        ),
+        Accelerator("nvidia-h100-80gb", "a3-highgpu-1g", "NVIDIA H100", 80, (9, 0), (DRIVER, MPS)),
         # Drivers older than it do not know it at all, so the newest is asked for.
         Accelerator(
             "nvidia-rtx-pro-6000",
