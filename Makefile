@@ -44,7 +44,7 @@ ACCELERATOR ?= nvidia-l4
 need = @test -n '$($(1))' || { echo "error: $(1) is missing: $(2). As in: make $@ $(1)=$(3)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-zoo test-container check quick lint bench profile demo-model metadata docs architectures lock clean \
+.PHONY: help run test test-zoo test-container check quick lint bench gpu profile demo-model metadata docs architectures lock clean \
 	model image image-cuda126 image-cpu run-image push template launch
 
 help: ## list the targets
@@ -93,6 +93,8 @@ bench: $(VENV)/ready build/peers/ready ## compare with every peer, side by side 
 	$(BIN)/python -W ignore bench/pipeline_over_loop.py
 	$(BIN)/python -W ignore bench/beam_share.py
 	$(BIN)/python -W ignore bench/startup.py
+
+gpu: $(VENV)/ready-dev ## in ten minutes: all tests and figures that need a GPU
 	$(BIN)/python -W ignore bench/on_gpu.py
 
 profile: $(VENV)/ready ## show where the classifier's time goes; ARGS='--precision=int8'

@@ -23,7 +23,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from material import ROOT, fresh, machine, make_texts, write_json
 from runinference_metrics import pipeline
-from runinference_metrics.classifier.classifier import TEXTS_AT_ONCE_ON_A_GPU, ClassifierSpec
+from runinference_metrics.classifier.classifier import FIRST_TEXTS_ON_A_GPU, ClassifierSpec
 from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import Tokens
@@ -46,8 +46,9 @@ class Nothing:
     model_bytes = 0
     gpus = 0
     effective = Effective(
-        "none", (), "none", "packed", "", "", 1024, "table", 512, 1, "None", "sha256:0", "0", "0"
-    )
+        "none", (), "none", "packed", "", "", "", "", 1024, "table", 512, 1, 5000, "None",
+        "sha256:0", "0", "0",
+    )  # fmt: skip
 
     def classify(self, texts: Sequence[str]) -> Classification:
         """The answer."""
@@ -120,6 +121,7 @@ class NoNetwork:
     num_bytes = 0
     grouping = Grouping.PACKED
     side_by_side = False
+    attention = fused = ""
 
     def padding(self, tokens: Tokens) -> int:
         """None."""
@@ -150,8 +152,8 @@ def python_share(rounds: int) -> list[float]:
     spec = ClassifierSpec(str(ROOT / "models" / "demo"), precision="float32",
                           max_batch_tokens=AUTO_BATCH_TOKENS["GPU", "bfloat16"])  # fmt: skip
     classifier: Any = spec.load()
-    classifier._network = NoNetwork()
-    classifier._texts_at_once = TEXTS_AT_ONCE_ON_A_GPU
+    classifier._passes.network = NoNetwork()
+    classifier._texts_at_once = FIRST_TEXTS_ON_A_GPU
     classifier._tokenizer._encoder = Remembering(classifier._tokenizer._encoder)
     texts = make_texts(AUTO_BATCH_SIZES["GPU"][1])
     classifier.classify(texts)

@@ -6,8 +6,8 @@ Prints its start-up in seconds; then, for each line on standard input, classifie
 prints the seconds: `go` all of them, `go 100` the first hundred. `scores PATH` writes the positive
 label's scores of the last pass. Idle, it uses no processor: contenders can take turns.
 
-NAME is one of `CONTENDERS`, or `ours` with any precision, such as "ours auto". It also runs with
-the package of an older checkout.
+NAME is one of `CONTENDERS`, or `ours` with any precision, such as "ours auto", or `GPU` with one,
+which is ours on a GPU. It also runs with the package of an older checkout.
 """
 
 import importlib.util
@@ -26,19 +26,22 @@ from material import BATCH_SIZE, PEERS, batches
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.devices import auto_precision
 
+# As the pipeline makes them where the user says nothing.
+BATCH_SIZES = {"CPU": 512, "GPU": 8192}
 # With so few a contender works for the first time, as a part of its start.
 FIRST_TEXTS = 8
 Classify = Callable[[list[str]], list[float]]
 
 
-def ours(folder: Path, precision: str) -> Classify:
+def ours(folder: Path, precision: str, device: str = "CPU") -> Classify:
     """This project's classifier, in batches as the pipeline makes them."""
-    classifier = ClassifierSpec(str(folder), precision=precision).load()
+    classifier = ClassifierSpec(str(folder), device, precision).load()
+    size = BATCH_SIZES[device]
 
     def classify(texts: list[str]) -> list[float]:
         found: list[float] = []
-        for start in range(0, len(texts), 512):
-            found += [row[1] for row in classifier.classify(texts[start : start + 512]).scores]
+        for start in range(0, len(texts), size):
+            found += [row[1] for row in classifier.classify(texts[start : start + size]).scores]
         return found
 
     return classify
@@ -164,7 +167,9 @@ CONTENDERS = {
 
 def entry(name: str) -> Entry:
     """The contender of this name."""
-    return CONTENDERS.get(name) or Entry(lambda f: ours(f, name.removeprefix("ours ")))
+    whose, _, precision = name.partition(" ")
+    device = "GPU" if whose == "GPU" else "CPU"
+    return CONTENDERS.get(name) or Entry(lambda f: ours(f, precision, device))
 
 
 def main(name: str, folder: Path, texts_file: Path) -> None:

@@ -69,9 +69,10 @@ class Contender:
         finally:
             os.sched_setaffinity(0, own)
         self.name = name
-        self.startup_secs = float(self._answer())
+        self.startup_secs = float(self.answer())
 
-    def _answer(self) -> str:
+    def answer(self) -> str:
+        """The next answer; waits for it."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -81,9 +82,13 @@ class Contender:
 
     def ask(self, what: str = "go") -> str:
         """Asks for a pass, or for the scores; returns the answer."""
+        self.begin(what)
+        return self.answer()
+
+    def begin(self, what: str = "go") -> None:
+        """Asks, and does not wait."""
         assert self.process.stdin is not None
         print(what, file=self.process.stdin, flush=True)
-        return self._answer()
 
     def secs(self, count: int | None = None) -> float:
         """The seconds of a pass over the first `count` texts, or over all."""

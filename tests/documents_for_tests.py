@@ -46,7 +46,8 @@ def schema_faults(document: dict[str, Any]) -> list[str]:
 def make_effective(**changes: Any) -> Effective:
     values: dict[str, Any] = {
         "device_name": "Some CPU", "instruction_sets": ("avx2",), "precision": "float32",
-        "grouping": "packed", "fallback": "", "quantised": "",
+        "grouping": "packed", "attention": "", "fused": "", "fallback": "", "quantised": "",
+        "switch_interval_micro_secs": 5000,
         "max_batch_tokens": 1024, "max_batch_tokens_from": "table", "max_length": 64, "threads": 2,
         "model_architecture": "XForSequenceClassification",
         "model_digest": "sha256:" + "0" * 64, "torch_version": "2", "transformers_version": "5",

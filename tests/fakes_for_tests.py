@@ -143,8 +143,8 @@ class FakeClassifier:
 class FakeHandler(ClassifierHandler):
     """A handler whose classifier is the fake one."""
 
-    def __init__(self, plan: FaultPlan, name: str, **options: Any) -> None:
-        super().__init__(ClassifierSpec("fake"), **options)
+    def __init__(self, plan: FaultPlan, name: str, device: str = "CPU", **options: Any) -> None:
+        super().__init__(ClassifierSpec("fake", device), **options)
         self._plan = plan
         self._name = name
         STATES[name] = State()

@@ -1,18 +1,16 @@
 """Attention among the tokens of each text, with all tokens asking or the first alone."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runinference_metrics.classifier.attention import (
-    Attention,
-    Heads,
-    by_equal_lengths,
-    by_products,
-    padded,
-)
+from runinference_metrics.classifier.attention import Attention, Heads
+from runinference_metrics.classifier.attention_on_cpu import by_equal_lengths, by_products
+from runinference_metrics.classifier.attention_on_gpu import padded
 from runinference_metrics.classifier.tokens import Tokens
 
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=12).map(
@@ -39,7 +37,7 @@ def expected(qkv: torch.Tensor, lengths: list[int]) -> torch.Tensor:
 @pytest.mark.parametrize("attention", [by_equal_lengths, by_products, padded])
 @given(LENGTHS, st.integers(0, 5))
 def test_it_is_attention_within_each_text(
-    attention: type[Attention], lengths: list[int], rows: int
+    attention: Callable[[Heads], Attention], lengths: list[int], rows: int
 ) -> None:
     count = sum(lengths)
     generator = torch.Generator().manual_seed(count)
@@ -48,13 +46,13 @@ def test_it_is_attention_within_each_text(
     tokens = tokens_of(lengths)
     # Slices of a wider tensor, as the encoder hands them over.
     query, key_value = qkv[:, :WIDTH], qkv[:, WIDTH:]
-    found = attention(HEADS)(tokens, rows)(query, key_value)
+    found = attention(HEADS).prepare(tokens, rows)(query, key_value)
     assert found.shape == (count + rows, WIDTH)
     assert torch.allclose(found[:count], right, atol=1e-5)
     assert torch.isfinite(found).all()
     starts = torch.from_numpy(tokens.starts)
     asking = torch.cat([query[starts], torch.randn(rows, WIDTH, generator=generator)])
-    first = attention(HEADS)(tokens, rows, first=True)(asking, key_value)
+    first = attention(HEADS).prepare(tokens, rows, first=True)(asking, key_value)
     assert first.shape == asking.shape
     assert torch.allclose(first[: len(lengths)], right[starts], atol=1e-5)
     assert torch.isfinite(first).all()
@@ -65,9 +63,9 @@ def test_products_in_bfloat16_are_as_near_as_torch_s_own() -> None:
     heads, lengths = Heads(4, 64), [50, 23, 23, 23, 8, 8, 3, 1]
     qkv = torch.randn(sum(lengths), 3 * 256, generator=torch.Generator().manual_seed(1)).bfloat16()
     tokens = tokens_of(lengths)
-    exact = by_equal_lengths(heads)(tokens, 0)(qkv[:, :256].float(), qkv[:, 256:].float())
+    exact = by_equal_lengths(heads).prepare(tokens, 0)(qkv[:, :256].float(), qkv[:, 256:].float())
     own, torchs = (
-        kind(heads)(tokens, 0)(qkv[:, :256], qkv[:, 256:])
+        kind(heads).prepare(tokens, 0)(qkv[:, :256], qkv[:, 256:])
         for kind in (by_products, by_equal_lengths)
     )
     error = (own - exact).abs().mean()

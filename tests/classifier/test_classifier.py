@@ -226,7 +226,7 @@ def test_the_last_layer_computes_first_tokens_alone(
 ) -> None:
     """What no head looks at: all else would be a sixth of DistilBERT's work, for nothing."""
     classifier = ClassifierSpec(str(distilbert), precision="float32", threads=1).load()
-    network: Any = classifier._network
+    network: Any = classifier._passes.network
     rows: list[int] = []
     up = network._layers[-1].up
     counted = replace(up, apply=lambda x, more: (rows.append(len(x)), up(x, more))[1])

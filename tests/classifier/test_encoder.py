@@ -11,7 +11,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from conftest import make_model
 from runinference_metrics.classifier.encoder import PackedEncoder
-from runinference_metrics.classifier.families import Member, family_of
+from runinference_metrics.classifier.families import family_of
+from runinference_metrics.classifier.members import Member
 from runinference_metrics.classifier.padded_model import PaddedModel
 from runinference_metrics.classifier.quantising import observed, quantised_encoder, quantised_layers
 from runinference_metrics.classifier.ranges import Ranges

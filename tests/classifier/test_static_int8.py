@@ -10,8 +10,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from conftest import make_model
 from runinference_metrics.classifier.calibration import Inputs, Quantised, quantised
-from runinference_metrics.classifier.families import Member, family_of
+from runinference_metrics.classifier.families import family_of
 from runinference_metrics.classifier.linears import Activation
+from runinference_metrics.classifier.members import Member
 from runinference_metrics.classifier.quantising import observed, quantised_encoder, quantised_layers
 from runinference_metrics.classifier.ranges import MOST_ERROR, Ranges
 from runinference_metrics.classifier.sample_texts import ordinary

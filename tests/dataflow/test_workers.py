@@ -128,9 +128,15 @@ def test_processes_that_share_a_gpu_are_several() -> None:
         # The user's own option wins in this too.
         ((shared,), (own,), False),
         ((), (f"{own};use_nvidia_mps",), True),
+        # One process cannot launch as fast as it computes.
+        (("--accelerator=nvidia-h100-80gb",), (), True),
+        (("--accelerator=type:nvidia-h100-80gb;count:1",), (), False),
     ):
         options, _ = configured(gpu_settings(*given), *beams)
-        assert (ONE_PROCESS not in (options.view_as(DebugOptions).experiments or [])) == several
+        debug = options.view_as(DebugOptions)
+        assert (ONE_PROCESS not in (debug.experiments or [])) == several
+        sharing = several and not beams
+        assert debug.number_of_worker_harness_threads == (2 if sharing else 4)
 
 
 @pytest.mark.parametrize(

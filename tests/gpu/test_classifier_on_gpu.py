@@ -9,7 +9,9 @@ import torch
 
 from conftest import DEMO_MODEL, make_model
 from runinference_metrics.classifier import devices, driver
-from runinference_metrics.classifier.attention import Heads, by_equal_lengths, padded, varlen
+from runinference_metrics.classifier.attention import Heads
+from runinference_metrics.classifier.attention_on_cpu import by_equal_lengths
+from runinference_metrics.classifier.attention_on_gpu import on_gpu, padded
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.tokens import Tokens
 
@@ -54,7 +56,7 @@ def test_steps_that_overlap_are_the_same_texts(distilbert: Path, sentences: list
     assert np.allclose(classifier.classify(sentences).scores, whole.scores, atol=1e-4)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_attentions_agree(dtype: torch.dtype) -> None:
     heads = Heads(4, 64)
     lengths = np.array([40, 40, 17, 5, 1])
@@ -62,15 +64,15 @@ def test_attentions_agree(dtype: torch.dtype) -> None:
     exact = torch.randn(int(lengths.sum()) + 3, 3 * 256)
     count, starts = lengths.sum(), torch.from_numpy(tokens.starts)
     query, key_value = exact[:, :256], exact[:, 256:]
-    expected = by_equal_lengths(heads)(tokens, 3)(query, key_value)[:count]
-    kinds = [padded]
-    if torch.cuda.get_device_capability() >= (8, 0):
-        kinds.append(varlen)
-    for kind in kinds:
+    expected = by_equal_lengths(heads).prepare(tokens, 3)(query, key_value)[:count]
+    chosen = on_gpu(heads, dtype, torch.device("cuda"))
+    new = torch.cuda.get_device_capability() >= (8, 0) and dtype != torch.float32
+    assert chosen.name == ("flash" if new else "efficient")
+    for kind in (padded(heads), chosen):
         query, key_value = exact.to("cuda", dtype).split([256, 512], dim=1)
-        found = kind(heads)(tokens, 3)(query, key_value).float().cpu()[:count]
+        found = kind.prepare(tokens, 3)(query, key_value).float().cpu()[:count]
         assert (found - expected).abs().max() < 0.05
-        first = kind(heads)(tokens, 3, first=True)(query[starts.cuda()], key_value).float().cpu()
+        first = kind.prepare(tokens, 3, first=True)(query[starts.cuda()], key_value).float().cpu()
         assert (first - expected[starts]).abs().max() < 0.05
 
 
@@ -86,11 +88,14 @@ def test_the_model_occupies_device_memory(distilbert: Path) -> None:
 def test_the_gpu_is_sampled(distilbert: Path) -> None:
     stats = ClassifierSpec(str(distilbert), "GPU").load().classify(["good film"]).stats
     assert stats.gpu is not None
+    assert stats.gpu_time is not None
+    assert stats.gpu_time.compute_micro_secs > 0
     assert 0 <= stats.gpu.utilization_percent <= 100
     assert stats.gpu.peak_memory_bytes > 0
 
 
 def test_a_full_device_costs_no_text() -> None:
+    # Cut at load already, if this GPU is a small one.
     spec = ClassifierSpec(str(DEMO_MODEL), "GPU", "float32", max_batch_tokens=4_194_304)
     texts = ["a fine film, and a long one " * 80] * 20_000
     classifier = spec.load()
@@ -105,3 +110,19 @@ def test_a_full_device_costs_no_text() -> None:
     assert found.stats.lowered_batch_tokens
     assert len(set(found.winners)) == 1
     assert len(found.winners) == len(texts)
+
+
+def test_a_budget_that_does_not_fit_is_cut_at_load(distilbert: Path) -> None:
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 2**28) / total)
+    try:
+        classifier = ClassifierSpec(str(DEMO_MODEL), "GPU", max_batch_tokens=8_388_608).load()
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert classifier.effective.max_batch_tokens_from == "memory"
+    assert classifier.effective.max_batch_tokens < 8_388_608
+
+
+def test_gelu_comes_in_the_pass_of_its_product(distilbert: Path) -> None:
+    assert ClassifierSpec(str(distilbert), "GPU", "float16").load().effective.fused == "activation"
+    assert ClassifierSpec(str(distilbert), "GPU", "float32").load().effective.fused == ""

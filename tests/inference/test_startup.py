@@ -1,20 +1,12 @@
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import jsonschema
 import pytest
-import torch
 
 from conftest import ROOT, Program
-from runinference_metrics.classifier import gpu
-from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.inference.process import process_age_milli_secs
-from runinference_metrics.metrics import document
-from runinference_metrics.metrics.summary import Summary
-from runinference_metrics.records.measured import GpuSample
 from runinference_metrics.records.startup import Startup
 
 
@@ -62,53 +54,3 @@ def test_every_process_reports_its_start_once(program: Program) -> None:
     # Importing torch, transformers and Beam takes its time.
     assert startup["before_load_milli_secs"]["min"] > 200
     assert document["gpu"] is None
-
-
-class Clock:
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-def test_the_gpu_is_asked_at_most_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "utilization", lambda: 73)
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 5_000)
-    clock = Clock()
-    monitor = GpuMonitor(clock)
-    assert monitor.sample() == GpuSample(73, 5_000)
-    clock.now += gpu._SAMPLE_EVERY_SECS / 2
-    assert monitor.sample() is None
-    clock.now += gpu._SAMPLE_EVERY_SECS / 2
-    assert monitor.sample() == GpuSample(73, 5_000)
-
-
-def test_a_driver_that_does_not_answer_is_asked_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fails() -> int:
-        raise RuntimeError("Driver Not Loaded")
-
-    monkeypatch.setattr(torch.cuda, "utilization", fails)
-    clock = Clock()
-    monitor = GpuMonitor(clock)
-    for _ in range(3):
-        assert monitor.sample() is None
-        clock.now += 10
-    assert caplog.text.count("utilisation is not known here: Driver Not Loaded") == 1
-
-
-def test_samples_of_gpus_become_shares() -> None:
-    left, right = Summary(), Summary()
-    left._add_gpu(GpuSample(40, 7))
-    right._add_gpu(GpuSample(80, 9))
-    right._add_gpu(None)
-    left.merge(right)
-    found = document._gpu(left)
-    assert found == {
-        "samples": 2, "utilization": 0.6, "waited_share": pytest.approx(0.4),
-        "peak_memory_bytes": 9,
-    }  # fmt: skip
-    schema = json.loads((ROOT / "src/runinference_metrics/metrics/metrics.schema.json").read_text())
-    jsonschema.validate(found, schema["properties"]["gpu"])
-    assert document._gpu(Summary()) is None

@@ -39,6 +39,16 @@ threading.Thread(target=work).start()
 time.sleep(60)
 """
 BATCH = RecordBatch.of([Record("a good film", "f.txt", 1)])
+HANGING = """
+import sys
+sys.path += ["tests", "tests/recovery"]
+from fakes_for_tests import FakeHandler, FaultPlan
+from test_lost_device import BATCH
+
+plan = FaultPlan(hang="good")
+handler = FakeHandler(plan, "hung", "GPU", timeout_secs=0.3, ends_with_device=True)
+handler.run_inference(BATCH, handler.load_model())
+"""
 
 
 @pytest.mark.starts
@@ -108,3 +118,12 @@ def test_only_launched_jobs_end_their_processes(
     with pytest.raises(Built):
         program.run(settings, rest)
     assert plans[0].handler._ends_with_device is ends
+
+
+@pytest.mark.starts
+def test_a_gpu_that_hangs_ends_the_process_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, cwd=ROOT, timeout=50
+    )
+    assert done.returncode == 1
+    assert "The GPU is lost to this process (HungDevice: The GPU gave no answer" in done.stderr

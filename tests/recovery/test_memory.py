@@ -1,5 +1,6 @@
 """Micro-batches on a device whose memory runs out on demand."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gpu_for_tests import classify, strict_gpu
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
+from runinference_metrics.classifier.encoder import PackedEncoder
 from runinference_metrics.classifier.network import Network
 from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.records.batching import Cutting
-from runinference_metrics.recovery.blame import TextFault
+from runinference_metrics.recovery.blame import TextFault, is_of_device
 from runinference_metrics.recovery.isolation import isolate
 from runinference_metrics.recovery.memory import MicroBatches, TokenBudget, is_out_of_memory
 
@@ -146,6 +149,7 @@ class FullNetwork:
         self.num_bytes = network.num_bytes
         self.grouping = network.grouping
         self.side_by_side = network.side_by_side
+        self.attention, self.fused = network.attention, network.fused
 
     def padding(self, tokens: Tokens) -> int:
         return self.network.padding(tokens)
@@ -157,7 +161,7 @@ class FullNetwork:
 
 
 def full(classifier: Classifier, capacity: int) -> Classifier:
-    classifier._network = FullNetwork(classifier._network, capacity)
+    classifier._passes.network = FullNetwork(classifier._passes.network, capacity)
     return classifier
 
 
@@ -184,3 +188,54 @@ def test_the_classifier_gives_up_a_text_that_does_not_fit(distilbert: Path) -> N
     with pytest.raises(TextFault, match="out_of_memory: 42 tokens"):
         classifier.classify(["good film", "good " * 40, "bad film"])
     assert classifier.classify(["good film", "bad film"]).stats.lowered_batch_tokens is None
+
+
+NOT_BEGUN = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
+
+
+def test_a_library_that_cannot_begin_may_lack_memory() -> None:
+    """cuBLAS says no more than that; with less beside it, it begins."""
+
+    def forward(part: list[int]) -> list[int]:
+        if len(part) > 2:
+            raise RuntimeError(NOT_BEGUN)
+        return part
+
+    budget = TokenBudget(8)
+    done = MicroBatches([1] * 8, CUTTING, budget, forward, lambda: None).run()
+    assert sorted(index for part, _ in done for index in part) == list(range(8))
+    assert budget.lowered == 2
+
+
+def test_a_library_that_never_begins_is_the_device_s_fault() -> None:
+    def forward(part: list[int]) -> list[int]:
+        raise RuntimeError(NOT_BEGUN)
+
+    with pytest.raises(RuntimeError, match="NOT_INITIALIZED") as caught:
+        MicroBatches([1] * 8, CUTTING, TokenBudget(8), forward, lambda: None).run()
+    assert is_of_device(caught.value)
+    assert not is_out_of_memory(caught.value)
+
+
+def test_what_does_not_fit_at_load_is_cut_there(
+    distilbert: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = PackedEncoder.__call__
+
+    def full(network: PackedEncoder, tokens: Tokens) -> torch.Tensor:
+        if len(tokens.ids) > 300:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return call(network, tokens)
+
+    monkeypatch.setattr(PackedEncoder, "__call__", full)
+    name = "runinference_metrics.classifier.classifier"
+    with strict_gpu(), caplog.at_level(logging.WARNING, name):
+        classifier, found = classify(distilbert, ["good " * 20] * 99, max_batch_tokens=1000)
+    effective = classifier.effective
+    assert 150 <= effective.max_batch_tokens <= 300
+    assert effective.max_batch_tokens_from == "memory"
+    said = f"max_batch_tokens is {effective.max_batch_tokens}: more do not fit the GPU's memory."
+    assert said in caplog.messages
+    # What was cut at load is no fault of a batch.
+    assert found.stats.out_of_memory_retries == 0
+    assert found.stats.lowered_batch_tokens is None

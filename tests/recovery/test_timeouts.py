@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakes_for_tests import FakeClassifier, FaultPlan, State
-from runinference_metrics.recovery.blame import BrokenClassifier, TimedOut
+from runinference_metrics.recovery.blame import BrokenClassifier, HungDevice, TimedOut, is_of_device
 from runinference_metrics.recovery.isolation import isolate
 from runinference_metrics.recovery.timeouts import MOST_HANGS, WatchedClassifier
 
@@ -102,3 +102,20 @@ def test_a_call_that_only_waited_for_one_that_hangs_is_not_to_blame() -> None:
     assert isinstance(found["hangs"], TimedOut)
     assert found["fine"].winners
     assert state.loads == 2
+
+
+def test_on_a_gpu_no_fresh_model_waits_behind_what_hangs() -> None:
+    state = State()
+
+    def load() -> Any:
+        state.loads += 1
+        return FakeClassifier(FaultPlan(hang="hangs"), state)
+
+    classifier = WatchedClassifier(load, TIMEOUT_SECS, on_gpu=True)
+    texts = [f"text {number}" for number in range(8)] + ["it hangs"]
+    said = r"The GPU gave no answer within 0\.3 s \(--inference_timeout_secs\), and nothing more"
+    with pytest.raises(HungDevice, match=said) as caught:
+        # No text is to blame, and none is tried again.
+        isolate(classifier.classify, texts)
+    assert is_of_device(caught.value)
+    assert state.loads == 1

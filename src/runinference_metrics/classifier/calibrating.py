@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from runinference_metrics.classifier import ranges, sample_texts
-from runinference_metrics.classifier.families import Member
+from runinference_metrics.classifier.members import Member
 from runinference_metrics.classifier.quantising import observed, quantised_layers
 from runinference_metrics.classifier.ranges import Ranges, Unfit
 from runinference_metrics.classifier.static_int8 import ALL_LEVELS, levels

@@ -8,8 +8,9 @@ import torch
 
 from runinference_metrics.classifier import ranges
 from runinference_metrics.classifier.calibrating import for_all_processors, refusing, usable
-from runinference_metrics.classifier.families import Member, family_of
+from runinference_metrics.classifier.families import family_of
 from runinference_metrics.classifier.loading import load_config, load_tokenizer, opened
+from runinference_metrics.classifier.members import Member
 from runinference_metrics.classifier.ranges import Ranges
 from runinference_metrics.classifier.static_int8 import levels
 from runinference_metrics.classifier.tokens import Tokenizer

@@ -1,11 +1,12 @@
 """The model and its tokenizer on a device. Knows nothing of Beam."""
 
+import contextlib
 import logging
 import os
-import threading
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -13,27 +14,34 @@ import numpy as np
 import torch
 import transformers
 
-from runinference_metrics.classifier import precisions
-from runinference_metrics.classifier.devices import check_device, device_name, instruction_sets
+from runinference_metrics.classifier import cuda, precisions
+from runinference_metrics.classifier.devices import (
+    FLOAT16,
+    check_device,
+    device_name,
+    instruction_sets,
+)
 from runinference_metrics.classifier.encoder import PackedEncoder
 from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.classifier.host_memory import keep_freed_memory
 from runinference_metrics.classifier.lanes import Lanes
 from runinference_metrics.classifier.loading import load_config, load_network, load_tokenizer
-from runinference_metrics.classifier.network import Grouping
+from runinference_metrics.classifier.network import Grouping, Network
+from runinference_metrics.classifier.passes import Function, Passes, Started
+from runinference_metrics.classifier.precisions import EXACT
+from runinference_metrics.classifier.second import Second
 from runinference_metrics.classifier.token_budgets import Source, from_table, searched
 from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer, Tokens
 from runinference_metrics.models import heads
 from runinference_metrics.models.folder import ModelFolder
-from runinference_metrics.records.batching import Cutting
 from runinference_metrics.records.classification import Classification
-from runinference_metrics.records.measured import NO_WORK, BatchStats, Effective
+from runinference_metrics.records.measured import NO_WORK, BatchStats, Effective, sum_of
 from runinference_metrics.records.text import Text
-from runinference_metrics.recovery.memory import MicroBatches, TokenBudget
+from runinference_metrics.recovery.blame import TextFault
 
 _LOG = logging.getLogger(__name__)
 
-_FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+_FUNCTIONS: dict[str, Function] = {
     heads.SOFTMAX: lambda logits: logits.softmax(-1),
     heads.SIGMOID: torch.sigmoid,
     heads.PLAIN: lambda logits: logits,
@@ -65,8 +73,17 @@ class ClassifierSpec:
         return Classifier(self)
 
 
-# While a GPU computes so many texts, the next as many are tokenised; enough to sort well.
-TEXTS_AT_ONCE_ON_A_GPU = 2048
+# On a GPU so many texts are tokenised at once, until their lengths are known.
+FIRST_TEXTS_ON_A_GPU = 2048
+# From then on as many as fill so many budgets: the GPU computes them while the next are tokenised.
+# A little less than two, so that chance does not cut them into three.
+BUDGETS_AT_ONCE_ON_A_GPU = 1.9
+_FEWEST_TEXTS_ON_A_GPU = 64
+# The thread that launches kernels waits as long for each turn beside threads that compute in
+# Python. By Python's own choice, 5 ms, launching takes ten times as long (shared with three, the
+# CPU's side alone was measured).
+SWITCH_INTERVAL_ON_A_GPU_SECS = 0.0005
+_SHORT_TEXT, _WORD = "It is a film like many others.", "long "
 
 
 class Classifier:
@@ -87,6 +104,7 @@ class Classifier:
             # The tokenizer's own threads, which it starts when it is first used.
             os.environ.setdefault("RAYON_NUM_THREADS", str(spec.threads))
         self._gpu = spec.device == "GPU"
+        device = str(cuda.device()) if self._gpu else "cpu"
         if not self._gpu:
             keep_freed_memory()
         self._function = folder.head.function
@@ -110,33 +128,52 @@ class Classifier:
                         config,
                         self._tokenizer,
                         precision,
-                        "cuda" if self._gpu else "cpu",
+                        device,
                         lambda: folder.weights_digest(digesting.result()),
                     ),
                 )
             finally:
                 # A file that is not the one recorded explains whatever else was found wrong.
                 digest = folder.digest(digesting.result())
-        self._network, precision = loaded.network, loaded.precision
-        self._texts_at_once = TEXTS_AT_ONCE_ON_A_GPU if self._gpu else None
+        self._network, self._precision = loaded.network, loaded.precision
         self._monitor = GpuMonitor() if self._gpu else None
         # What does not compute side by side uses all cores in each of its products.
         self._lanes = Lanes(torch.get_num_threads() if self._network.side_by_side else 1)
-        self._cutting = _cutting(self._network.grouping, self._lanes.count)
-        max_batch_tokens, found_in = self._max_batch_tokens(spec, precision)
-        self._budget = TokenBudget(max_batch_tokens)
-        self._lock = threading.Lock()
+        max_batch_tokens, found_in = self._max_batch_tokens(spec)
+        self._passes = self._passes_of(self._network, max_batch_tokens)
+        self._second: Second | None = None
+        if self._precision == FLOAT16:
+            self._second = Second(
+                lambda: self._passes_of(
+                    load_network(
+                        folder, config, self._tokenizer, EXACT, device, lambda: digest
+                    ).network,
+                    max(1, self._passes.budget.max_tokens // 2),
+                )
+            )
+        self._texts_at_once: int | None = None
+        if self._gpu:
+            self._texts_at_once = FIRST_TEXTS_ON_A_GPU
+            sys.setswitchinterval(SWITCH_INTERVAL_ON_A_GPU_SECS)
+            if self._passes.fill(self._samples(max_length)):
+                max_batch_tokens, found_in = self._passes.budget.max_tokens, Source.MEMORY
+                _LOG.warning(
+                    "max_batch_tokens is %d: more do not fit the GPU's memory.", max_batch_tokens
+                )
         self.effective = Effective(
             device_name=device_name(spec.device),
             instruction_sets=instruction_sets(spec.device),
-            precision=precision,
+            precision=self._precision,
             grouping=str(self._network.grouping),
+            attention=self._network.attention,
+            fused=self._network.fused,
             fallback=loaded.fallback,
             quantised=loaded.quantised,
             max_batch_tokens=max_batch_tokens,
             max_batch_tokens_from=found_in,
             max_length=max_length,
             threads=torch.get_num_threads(),
+            switch_interval_micro_secs=round(1e6 * sys.getswitchinterval()),
             model_architecture=folder.architecture or config.model_type,
             model_digest=digest,
             torch_version=torch.__version__,
@@ -144,11 +181,21 @@ class Classifier:
         )
         _LOG.info("Classifier ready: %s", asdict(self.effective))
 
-    def _max_batch_tokens(self, spec: ClassifierSpec, precision: str) -> tuple[int, Source]:
+    def _passes_of(self, network: Network, max_tokens: int) -> Passes:
+        return Passes(network, _FUNCTIONS[self._function], self._lanes, max_tokens, self._gpu)
+
+    def _samples(self, max_length: int) -> Iterator[Tokens]:
+        """A short text and the longest there can be, as far as the tokenizer takes them."""
+        for text in (_SHORT_TEXT, _WORD * max_length):
+            with contextlib.suppress(TextFault):
+                yield self._tokenizer([text]).tokens
+
+    def _max_batch_tokens(self, spec: ClassifierSpec) -> tuple[int, Source]:
         if spec.max_batch_tokens:
             return spec.max_batch_tokens, Source.PARAMETER
         packed = isinstance(self._network, PackedEncoder)
-        usual = from_table(spec.device, precision, instruction_sets(spec.device), packed)
+        instructions = instruction_sets(spec.device)
+        usual = from_table(spec.device, self._precision, instructions, packed)
         if not (spec.searches and isinstance(self._network, PackedEncoder) and not self._gpu):
             return usual, Source.TABLE
         probe, lanes = self._network.probe, self._lanes
@@ -166,38 +213,46 @@ class Classifier:
     @property
     def gpus(self) -> int:
         """The GPUs of this machine, which are paid for whether used or not; 0 on a CPU."""
-        return torch.cuda.device_count() if self._gpu else 0
+        return cuda.count() if self._gpu else 0
 
     def classify(self, texts: Sequence[Text]) -> Classification:
         """Classifies texts, in their order.
 
         Tokenises them, orders them by length, and runs micro-batches under the token budget. The
         device's work is finished when it returns. On a GPU, texts are tokenised some thousand at a
-        time, while the GPU computes what came before: it is waited for only once.
+        time, while the GPU computes what came before: it is waited for only once. What float16
+        cannot hold is computed again in float32.
         """
         if not texts:
             return Classification(self.label_names, [], [], NO_WORK)
-        step = self._texts_at_once or len(texts)
-        done = [self._start(texts[at : at + step]) for at in range(0, len(texts), step)]
+        done: list[_Begun] = []
+        at = 0
+        while at < len(texts):
+            done.append(self._start(texts[at : at + self._step(len(texts) - at)]))
+            at += len(done[-1].tokenized.tokens)
         finishing = time.perf_counter_ns()
-        scores = np.concatenate([one.scores_in_order() for one in done])
+        scores = np.concatenate([one.tokenized.in_order(one.started.scores()) for one in done])
+        float32_retries = self._retry_in_float32(texts, scores)
         finished = time.perf_counter_ns()
-        parts = [part for one in done for part in one.parts]
+        parts = [part for one in done for part in one.started.parts]
         lengths = np.concatenate([part.lengths for part in parts])
+        gpu_times = [spent for one in done if (spent := one.started.gpu_time())]
+        forward_nano_secs = sum(one.started.launch_nano_secs for one in done)
         stats = BatchStats(
             texts=len(texts),
             tokens=sum(len(part.ids) for part in parts),
-            padding=sum(self._network.padding(part) for part in parts),
+            padding=sum(self._passes.network.padding(part) for part in parts),
             truncated=sum(one.tokenized.truncated for one in done),
             micro_batches=len(parts),
             tokenize_micro_secs=sum(one.tokenize_nano_secs for one in done) // 1000,
-            wait_micro_secs=sum(one.wait_nano_secs for one in done) // 1000,
-            forward_micro_secs=(sum(one.forward_nano_secs for one in done) + finished - finishing)
-            // 1000,
+            wait_micro_secs=sum(one.started.wait_nano_secs for one in done) // 1000,
+            forward_micro_secs=(forward_nano_secs + finished - finishing) // 1000,
             lengths=dict(Counter(lengths.tolist())),
-            out_of_memory_retries=self._budget.take_retries(),
-            lowered_batch_tokens=self._budget.lowered,
+            out_of_memory_retries=self._passes.budget.take_retries(),
+            lowered_batch_tokens=self._passes.budget.lowered,
             gpu=self._monitor.sample() if self._monitor else None,
+            gpu_time=sum_of(gpu_times),
+            float32_retries=float32_retries,
         )
         return Classification(
             self.label_names,
@@ -207,36 +262,35 @@ class Classifier:
             stats,
         )
 
-    def _start(self, texts: Sequence[Text]) -> "_Started":
+    def _step(self, left: int) -> int:
+        """How many of the texts that are left are tokenised next: all in like steps."""
+        if self._texts_at_once is None:
+            return left
+        return -(-left // -(-left // self._texts_at_once))
+
+    def _start(self, texts: Sequence[Text]) -> "_Begun":
         """Tokenises texts and hands them to the device, which may still be computing then."""
         started = time.perf_counter_ns()
         tokenized = self._tokenizer(texts)
-        waiting = time.perf_counter_ns()
-        with self._lock:
-            locked = time.perf_counter_ns()
-            scores, parts = self._scores(tokenized.tokens)
-            handed_over = time.perf_counter_ns()
-        return _Started(
-            tokenized, scores, parts, waiting - started, locked - waiting, handed_over - locked
-        )
+        tokenize_nano_secs = time.perf_counter_ns() - started
+        begun = _Begun(tokenized, self._passes.start(tokenized.tokens), tokenize_nano_secs)
+        if self._gpu and self._network.grouping == Grouping.PACKED:
+            mean = len(tokenized.tokens.ids) / len(texts)
+            filling = BUDGETS_AT_ONCE_ON_A_GPU * self._passes.budget.max_tokens / mean
+            self._texts_at_once = max(_FEWEST_TEXTS_ON_A_GPU, int(filling))
+        return begun
 
-    def _scores(self, tokens: Tokens) -> tuple[torch.Tensor, list[Tokens]]:
-        """The scores of each text, on the device, and the micro-batches that give them."""
-
-        def logits_of(texts: list[int]) -> tuple[Tokens, torch.Tensor]:
-            # Sorted texts are cut into neighbours. Threads do not inherit the mode.
-            part = tokens.part(texts[0], texts[-1] + 1)
-            with torch.inference_mode():
-                return part, self._network(part)
-
-        batches = MicroBatches(
-            tokens.lengths.tolist(), self._cutting, self._budget, logits_of, torch.cuda.empty_cache
-        )
-        done = batches.run(self._lanes.map)
-        with torch.inference_mode():
-            logits = torch.cat([logits for _, (_, logits) in done])
-            scores = _FUNCTIONS[self._function](logits)
-        return scores, [part for _, (part, _) in done]
+    def _retry_in_float32(self, texts: Sequence[Text], scores: np.ndarray) -> int:
+        """Computes again, into `scores`, what float16 cannot hold; returns of how many texts."""
+        if self._second is None:
+            return 0
+        lost = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+        passes = self._second.passes() if len(lost) else None
+        if passes is None:
+            return 0
+        tokenized = self._tokenizer([texts[index] for index in lost.tolist()])
+        scores[lost] = tokenized.in_order(passes.start(tokenized.tokens).scores())
+        return len(lost)
 
 
 def _in_inference_mode(probe: Callable[[int], None]) -> Callable[[int], None]:
@@ -249,32 +303,13 @@ def _in_inference_mode(probe: Callable[[int], None]) -> Callable[[int], None]:
     return run
 
 
-def _cutting(grouping: Grouping, at_once: int) -> Cutting:
-    if grouping == Grouping.PACKED:
-        return Cutting(padded=False, at_once=at_once)
-    return Cutting(
-        mixed=grouping != Grouping.EQUAL_LENGTHS,
-        most_texts=1 if grouping == Grouping.ALONE else None,
-    )
-
-
 @dataclass(frozen=True)
-class _Started:
-    """Texts that the device has, and how long that took."""
+class _Begun:
+    """Texts that the device has, and how long tokenising them took."""
 
     tokenized: TokenizedTexts
-    scores: torch.Tensor
-    parts: list[Tokens]
+    started: Started
     tokenize_nano_secs: int
-    wait_nano_secs: int
-    forward_nano_secs: int
-
-    def scores_in_order(self) -> np.ndarray:
-        """The scores in the order of the texts; waits for the device."""
-        scores = self.scores.cpu().numpy()
-        in_order = np.empty_like(scores)
-        in_order[self.tokenized.order] = scores
-        return in_order
 
 
 def _winners(scores: np.ndarray) -> list[int | None]:

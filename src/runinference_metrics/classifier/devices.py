@@ -6,15 +6,17 @@ import warnings
 
 import torch
 
+from runinference_metrics.classifier import cuda
 from runinference_metrics.classifier.driver import driver_here, is_older, needed_driver
 from runinference_metrics.errors import UserError
 from runinference_metrics.records import processor
 
 INT8 = "int8"
+FLOAT16 = "float16"
 DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
+    FLOAT16: torch.float16,
     # Only the linear layers' products are in integers.
     INT8: torch.float32,
 }
@@ -111,7 +113,7 @@ def check_device(device: str) -> None:
 def auto_precision(device: str) -> str:
     """The fastest precision that keeps the answers, by what the hardware computes natively."""
     if device == "GPU":
-        capability = torch.cuda.get_device_capability()
+        capability = cuda.capability()
         # Ampere (8.0) brought bfloat16; a T4 (7.5) only emulates it. A P4 (6.1) computes float16
         # at a sixty-fourth of its speed, a P100 (6.0) at twice.
         if capability >= (8, 0):
@@ -135,5 +137,5 @@ def instruction_sets(device: str) -> tuple[str, ...]:
 def device_name(device: str) -> str:
     """The device's name, as far as torch knows it."""
     if device == "GPU":
-        return torch.cuda.get_device_name()
+        return cuda.name()
     return str(torch.cpu.get_capabilities().get("cpu_name") or "CPU")

@@ -12,7 +12,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from runinference_metrics.classifier.attention import Attend, Heads, attention_for, to_device
+from runinference_metrics.classifier import cuda
+from runinference_metrics.classifier.attention import Attend, Heads
+from runinference_metrics.classifier.attention_on_cpu import on_cpu
+from runinference_metrics.classifier.attention_on_gpu import on_gpu
 from runinference_metrics.classifier.linears import Linear
 from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.tokens import Tokens
@@ -60,7 +63,7 @@ class Together:
         """The queries, and the keys beside the values."""
         found = self.query_key_value(x)
         width = found.shape[1] // 3
-        return found[:, :width], found[:, width:]
+        return found.narrow(1, 0, width), found.narrow(1, width, 2 * width)
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ class Embeddings:
     def __call__(self, ids: torch.Tensor, places: torch.Tensor, types: torch.Tensor | None) -> Any:
         x = functional.embedding(ids, self.words)
         if self.types is not None:
-            x = x + (self.types[0] if types is None else functional.embedding(types, self.types))
+            first = self.types.narrow(0, 0, 1)
+            x = x + (first if types is None else functional.embedding(types, self.types))
         return self.norm(x + functional.embedding(places, self.positions))
 
     def places(self, tokens: Tokens) -> np.ndarray:
@@ -181,8 +185,14 @@ class PackedEncoder:
         self._layers = layers
         self._head = head
         width = embeddings.words.shape[1]
-        like = embeddings.words[:1].to(attention_dtype or embeddings.words.dtype)
-        self._attention = attention_for(Heads(heads, width // heads), like)
+        dtype = attention_dtype or embeddings.words.dtype
+        of_model = Heads(heads, width // heads)
+        self.on_gpu = cuda.holds(embeddings.words)
+        self._attention = (
+            on_gpu(of_model, dtype, self.device) if self.on_gpu else on_cpu(of_model, dtype)
+        )
+        self.attention = self._attention.name
+        self.fused = "activation" if any(layer.up.in_one_pass for layer in layers) else ""
         self._rows = max((one.rows for layer in layers for one in layer.linears), default=1)
         norms = [
             embeddings.norm,
@@ -192,7 +202,7 @@ class PackedEncoder:
         tensors += [] if embeddings.types is None else [embeddings.types]
         tensors += [tensor for norm in norms for tensor in (norm.weight, norm.bias)]
         linears = [one for layer in layers for one in layer.linears] + [head.hidden, head.output]
-        self.side_by_side = self.device.type == "cpu" and all(one.stateless for one in linears)
+        self.side_by_side = not self.on_gpu and all(one.stateless for one in linears)
         self.num_bytes = sum(one.nbytes for one in tensors) + sum(one.num_bytes for one in linears)
 
     @property
@@ -215,7 +225,7 @@ class PackedEncoder:
         if tokens.type_ids is not None and self._embeddings.types is not None:
             types = self._on_device(np.pad(tokens.type_ids, (0, rows)))
         x = self._embeddings(ids, places, types)
-        attend = self._attention(tokens, rows)
+        attend = self._attention.prepare(tokens, rows)
         for layer in self._layers[:-1]:
             x = layer(x, attend)
         return self._head(self._first_tokens(x, tokens, rows))
@@ -227,7 +237,7 @@ class PackedEncoder:
         places = self._on_device(self._embeddings.places(tokens))
         x = self._embeddings(self._on_device(tokens.ids), places, None)
         for layer in self._layers[:-1][:1]:
-            layer(x, self._attention(tokens, 0))
+            layer(x, self._attention.prepare(tokens, 0))
 
     def _first_tokens(self, x: torch.Tensor, tokens: Tokens, rows: int) -> torch.Tensor:
         """The first token of each text behind the last layer, which computes no others.
@@ -236,10 +246,11 @@ class PackedEncoder:
         else of them. Of DistilBERT's six layers' products it saves a seventh.
         """
         starts = tokens.starts
-        first = x[self._on_device(np.pad(starts, (0, self._more_rows(len(starts)))))]
+        chosen = np.pad(starts, (0, self._more_rows(len(starts))))
+        first = x.index_select(0, self._on_device(chosen))
         for layer in self._layers[-1:]:
-            first = layer(x, self._attention(tokens, rows, first=True), first)
-        return first[: len(starts)]
+            first = layer(x, self._attention.prepare(tokens, rows, first=True), first)
+        return first.narrow(0, 0, len(starts))
 
     def _more_rows(self, count: int) -> int:
         """Rows to compute besides, so that few numbers of rows occur."""
@@ -249,4 +260,4 @@ class PackedEncoder:
         return -count % max(self._rows, 1 << max(0, count.bit_length() - 6))
 
     def _on_device(self, array: np.ndarray) -> torch.Tensor:
-        return to_device(array, self.device)
+        return cuda.upload(array, self.device)

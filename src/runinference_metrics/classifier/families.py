@@ -1,70 +1,20 @@
-"""BERT's family: where its members keep their weights, and packed encoders made of them."""
+"""BERT's families: the names by which their members keep weights and sizes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn import functional
 
-from runinference_metrics.classifier.encoder import (
-    Apart,
-    Embeddings,
-    Head,
-    Layer,
-    Norm,
-    PackedEncoder,
-    Projection,
-    Together,
-)
-from runinference_metrics.classifier.linears import Activation, Linear, linear
+from runinference_metrics.classifier.linears import Activation
 
 Shapes = dict[str, tuple[int, ...]]
 # Older checkpoints hold a buffer that is nothing but the numbers from 0.
 _COUNTED = ".embeddings.position_ids"
-# Gives the weight of a name, on the device and in the type that is wanted.
-Fetch = Callable[[str], torch.Tensor]
 
 # What transformers' own do, for the usual ones.
 _ACTIVATIONS: dict[str, Activation] = {"gelu": functional.gelu, "relu": functional.relu}
-
-
-# What a linear layer is in its layer; with the layer's number it is a name.
-QUERY_KEY_VALUE, QUERY, KEY_VALUE = "query_key_value", "query", "key_value"
-ATTENDED, UP, DOWN = "attended", "up", "down"
-
-
-class MakeLinear(Protocol):
-    """Makes linear layers."""
-
-    def __call__(
-        self,
-        name: str,
-        weight: torch.Tensor,
-        bias: torch.Tensor,
-        activation: Activation | None = None,
-        feeds: Linear | None = None,
-    ) -> Linear:
-        """Makes one.
-
-        Args:
-            name: the number of its layer and what it is there, as in 0.up.
-            weight: shape [outputs, inputs].
-            bias: shape [outputs].
-            activation: what is computed of its result.
-            feeds: what gets its outputs, and nobody else.
-        """
-
-
-def in_float(
-    name: str,
-    weight: torch.Tensor,
-    bias: torch.Tensor,
-    activation: Activation | None = None,
-    feeds: Linear | None = None,
-) -> Linear:
-    """A linear layer in its weights' type."""
-    return linear(weight, bias, activation)
 
 
 @dataclass(frozen=True)
@@ -109,23 +59,23 @@ class Family:
         """Every weight that a model of this configuration has, and its shape."""
         width, inner = config.hidden_size, getattr(config, self.config_inner)
         linears = {self.head[0]: (width, width), self.head[1]: (config.num_labels, width)}
-        norms = [self._embedding("LayerNorm")]
+        norms = [self.of_embeddings("LayerNorm")]
         for at in range(config.num_hidden_layers):
             for name in (*self.query_key_value, self.attended):
-                linears[self._of_layer(at, name)] = (width, width)
-            linears[self._of_layer(at, self.up)] = (inner, width)
-            linears[self._of_layer(at, self.down)] = (width, inner)
-            norms += [self._of_layer(at, self.attention_norm), self._of_layer(at, self.output_norm)]
+                linears[self.of_layer(at, name)] = (width, width)
+            linears[self.of_layer(at, self.up)] = (inner, width)
+            linears[self.of_layer(at, self.down)] = (width, inner)
+            norms += [self.of_layer(at, self.attention_norm), self.of_layer(at, self.output_norm)]
         found: Shapes = {
-            f"{self._embedding('word_embeddings')}.weight": (config.vocab_size, width),
-            f"{self._embedding('position_embeddings')}.weight": (
+            f"{self.of_embeddings('word_embeddings')}.weight": (config.vocab_size, width),
+            f"{self.of_embeddings('position_embeddings')}.weight": (
                 config.max_position_embeddings,
                 width,
             ),
         }
         if self.has_token_types:
             types = (config.type_vocab_size, width)
-            found[f"{self._embedding('token_type_embeddings')}.weight"] = types
+            found[f"{self.of_embeddings('token_type_embeddings')}.weight"] = types
         for name, shape in linears.items():
             found |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
         for name in norms:
@@ -146,116 +96,22 @@ class Family:
         weights = {name: shape for name, shape in stored.items() if not name.endswith(_COUNTED)}
         return weights == self.shapes(config)
 
-    def encoder(
-        self,
-        config: Any,
-        fetch: Fetch,
-        make: MakeLinear = in_float,
-        attention_dtype: torch.dtype | None = None,
-    ) -> PackedEncoder:
-        """A packed encoder.
-
-        Args:
-            config: the model's configuration.
-            fetch: gives its weights.
-            make: makes the linear layers of them.
-            attention_dtype: what queries, keys and values are made in; None means as the weights.
-        """
-        eps = config.layer_norm_eps if self.norm_eps is None else self.norm_eps
-        inner_activation = self.activation(config)
-
-        def norm(name: str) -> Norm:
-            return Norm(fetch(f"{name}.weight"), fetch(f"{name}.bias"), eps)
-
-        def joined(
-            at: int, role: str, *names: str, activation: Activation | None = None,
-            feeds: Linear | None = None,
-        ) -> Linear:  # fmt: skip
-            """Linear layers of the same input as one."""
-            weights = [fetch(f"{self._of_layer(at, name)}.weight") for name in names]
-            biases = [fetch(f"{self._of_layer(at, name)}.bias") for name in names]
-            weight, bias = (
-                parts[0] if len(parts) == 1 else torch.cat(parts) for parts in (weights, biases)
-            )
-            return make(f"{at}.{role}", weight, bias, activation, feeds)
-
-        def projection(at: int) -> Projection:
-            query, key, value = self.query_key_value
-            if at < config.num_hidden_layers - 1:
-                return Together(joined(at, QUERY_KEY_VALUE, query, key, value))
-            return Apart(joined(at, QUERY, query), joined(at, KEY_VALUE, key, value))
-
-        def layer(at: int) -> Layer:
-            down = joined(at, DOWN, self.down)
-            return Layer(
-                projection(at),
-                joined(at, ATTENDED, self.attended),
-                norm(self._of_layer(at, self.attention_norm)),
-                joined(at, UP, self.up, activation=inner_activation, feeds=down),
-                down,
-                norm(self._of_layer(at, self.output_norm)),
-            )
-
-        def of_head(name: str) -> Linear:
-            return linear(fetch(f"{name}.weight").float(), fetch(f"{name}.bias").float())
-
-        embeddings = Embeddings(
-            fetch(f"{self._embedding('word_embeddings')}.weight"),
-            fetch(f"{self._embedding('position_embeddings')}.weight"),
-            fetch(f"{self._embedding('token_type_embeddings')}.weight")
-            if self.has_token_types
-            else None,
-            norm(self._embedding("LayerNorm")),
-            config.pad_token_id if self.skips_padding else None,
-        )
-        layers = [layer(at) for at in range(config.num_hidden_layers)]
-        head = Head(of_head(self.head[0]), self.head_activation, of_head(self.head[1]))
-        return PackedEncoder(embeddings, layers, config.num_attention_heads, head, attention_dtype)
-
     def activation(self, config: Any) -> Activation:
         """What is computed between up and down."""
         return _activation(getattr(config, self.config_activation))
 
-    def _embedding(self, name: str) -> str:
+    def of_embeddings(self, name: str) -> str:
+        """The whole name of what belongs to the embeddings."""
         return f"{self.base}.embeddings.{name}"
 
-    def _of_layer(self, at: int, name: str) -> str:
-        return f"{self.layers}.{at}.{name}"
-
-
-@dataclass(frozen=True)
-class Member:
-    """A model of a family.
-
-    Args:
-        family: the family.
-        config: the model's configuration.
-        fetch: gives its weights.
-    """
-
-    family: Family
-    config: Any
-    fetch: Fetch
-
-    @property
-    def activation(self) -> Activation:
-        """What is computed between up and down."""
-        return self.family.activation(self.config)
-
-    def in_type(self, dtype: torch.dtype) -> "Member":
-        """The same with its weights in another type."""
-        return replace(self, fetch=lambda name: self.fetch(name).to(dtype))
-
-    def encoder(
-        self, make: MakeLinear = in_float, attention_dtype: torch.dtype | None = None
-    ) -> PackedEncoder:
-        """Its packed encoder.
+    def of_layer(self, at: int, name: str) -> str:
+        """The whole name of what belongs to a layer.
 
         Args:
-            make: makes the linear layers.
-            attention_dtype: what queries, keys and values are made in; None means as the weights.
+            at: the layer's number.
+            name: its name in the layer.
         """
-        return self.family.encoder(self.config, self.fetch, make, attention_dtype)
+        return f"{self.layers}.{at}.{name}"
 
 
 def family_of(config: Any) -> Family | None:

@@ -5,8 +5,7 @@ import threading
 import time
 from typing import Any
 
-import torch
-
+from runinference_metrics.classifier import cuda
 from runinference_metrics.records.measured import GpuSample
 
 _LOG = logging.getLogger(__name__)
@@ -35,9 +34,7 @@ class GpuMonitor:
                 return None
             self._next_secs = now + _SAMPLE_EVERY_SECS
             try:
-                return GpuSample(
-                    int(torch.cuda.utilization()), int(torch.cuda.max_memory_allocated())
-                )
+                return GpuSample(cuda.utilization_percent(), cuda.peak_memory_bytes())
             except Exception as error:
                 # A figure of a report must not end the work.
                 _LOG.warning("The GPU's utilisation is not known here: %s", error)

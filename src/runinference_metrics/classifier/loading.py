@@ -12,10 +12,12 @@ import transformers
 from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
+from runinference_metrics.classifier import cuda
 from runinference_metrics.classifier.calibrating import for_this_processor, refusing
 from runinference_metrics.classifier.devices import DTYPES, INT8, auto_precision, instruction_sets
 from runinference_metrics.classifier.dynamic_int8 import in_each_call
-from runinference_metrics.classifier.families import Member, Shapes, family_of
+from runinference_metrics.classifier.families import Shapes, family_of
+from runinference_metrics.classifier.members import Member
 from runinference_metrics.classifier.neighbours import Unusable, settle
 from runinference_metrics.classifier.network import Made
 from runinference_metrics.classifier.padded_model import PaddedModel
@@ -29,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 
 # transformers' own reasons may go on for a page.
 _MOST_LETTERS = 400
+_LONG_TEXT = "long "
 _SAME_PLACE = "take both from the same place"
 _MAKE_ANEW = "`python -m runinference_metrics model FOLDER --output=NEW` makes one, or says why not"
 
@@ -98,6 +101,8 @@ def load_network(
             takes = "a model whose answers depend on the text alone"
             raise UserError("model", takes, f"{folder.path!r}: {error}{_step(config)}") from error
         if not int8:
+            if cuda.holds(next(model.parameters())):
+                _without_waiting(padded, tokenizer)
             return Made(padded)
         padded.quantise()
         padded(tokenizer(["It computes in 8 bits too."]).tokens)
@@ -122,15 +127,17 @@ def opened(
     family = family_of(config)
     file = Path(folder.path) / SINGLE_FILE
     if family and file.is_file() and family.is_all_of(config, weights.shapes(file)):
-        with safe_open(file, framework="pt") as stored:
-            yield Member(family, config, lambda name: stored.get_tensor(name).to(device, dtype))
+        # Straight to the device: no copy of the whole is made on the host.
+        with safe_open(file, framework="pt", device=device) as stored:
+            yield Member(family, config, stored.get_tensor, dtype)
         return
-    model = _load_model(folder, config, dtype).to(device).eval()
+    # Of a family the head is wanted as it is stored.
+    model = _load_model(folder, config, torch.float32 if family else dtype).to(device).eval()
     tensors = model.state_dict()
     if family and _has(tensors, family.shapes(model.config)):
-        yield Member(family, model.config, tensors.__getitem__)
+        yield Member(family, model.config, tensors.__getitem__, dtype)
     else:
-        yield model
+        yield model.to(dtype) if family else model
 
 
 def _in_8_bits(
@@ -143,6 +150,12 @@ def _in_8_bits(
     if ranges.in_float:
         _LOG.info("Layers that stay in floating point: %s", ", ".join(ranges.in_float))
     return Made(encoder, str(ranges))
+
+
+def _without_waiting(padded: PaddedModel, tokenizer: Tokenizer) -> None:
+    texts = tokenizer([_LONG_TEXT * tokenizer.max_length, _LONG_TEXT])
+    if not padded.use_ready_mask(texts.tokens):
+        _LOG.info("transformers makes the mask of each forward pass, and waits for the GPU there.")
 
 
 def _step(config: Any) -> str:

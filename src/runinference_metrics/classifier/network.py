@@ -32,6 +32,10 @@ class Network(Protocol):
     grouping: Grouping
     side_by_side: bool
     """Whether several threads may compute with it at the same time."""
+    attention: str
+    """What computes its attention; empty where transformers does."""
+    fused: str
+    """What comes in the pass of a product; empty for nothing."""
 
     @property
     def num_bytes(self) -> int:

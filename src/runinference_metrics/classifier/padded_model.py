@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from runinference_metrics.classifier.attention import to_device
+from runinference_metrics.classifier import cuda
 from runinference_metrics.classifier.dynamic_int8 import dynamic_int8
-from runinference_metrics.classifier.linears import Linear
+from runinference_metrics.classifier.linears import Linear, is_close
 from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+from runinference_metrics.recovery.blame import is_of_device
+from runinference_metrics.recovery.memory import is_out_of_memory
 
 # These refuse texts together that hold different numbers of ends of sentence.
 _POOLED_AT_EOS = frozenset({
@@ -25,6 +27,8 @@ _SPARSE = "block_sparse"
 # Layers with so few outputs, or with so small a share of their inputs, route, gate or classify:
 # they cost next to nothing, and decide much.
 _FEW_OUTPUTS, _SMALL_SHARE = 8, 1 / 16
+# Another kernel may get the mask: what then differs is rounding, as a share of the largest logit.
+_AS_CLOSE = {torch.float32: 1e-4, torch.bfloat16: 0.02, torch.float16: 0.005}
 # What no token is: a model that looks for the last token that is no padding takes the last one.
 _NO_TOKEN = -1
 
@@ -39,6 +43,7 @@ class PaddedModel:
 
     # Some of transformers' architectures keep something from one forward pass to the next.
     side_by_side = False
+    attention, fused = "", ""
 
     def __init__(self, model: Any, tokenizer: Tokenizer) -> None:
         self._model = model
@@ -53,6 +58,7 @@ class PaddedModel:
         self._attention_type = getattr(self._switching, "attention_type", None)
         self.grouping = Grouping.PADDED_LEFT if tokenizer.pad_left else Grouping.PADDED_RIGHT
         self._quantised_bytes = 0
+        self._ready_mask = False
         self._device = next(model.parameters()).device
 
     @property
@@ -73,6 +79,26 @@ class PaddedModel:
         """Quantises the linear layers, in place."""
         self._quantised_bytes = _quantise(self._model)
 
+    def use_ready_mask(self, tokens: Tokens) -> bool:
+        """Tries to hand over the mask as attention takes it, and does so from then on if right.
+
+        transformers makes it of a plain one, and for that asks the GPU whether anything is padded:
+        the host waits there until all that the GPU was given is done. A model with windows makes
+        several masks of one; it, and one that adds its mask to scores, is as it was.
+
+        Args:
+            tokens: a text as long as any, and a shorter one.
+        """
+        expected = self(tokens)
+        self._ready_mask = True
+        try:
+            self._ready_mask = is_close(self(tokens), expected, _AS_CLOSE[self._model.dtype])
+        except Exception as error:
+            if is_of_device(error) or is_out_of_memory(error):
+                raise
+            self._ready_mask = False
+        return self._ready_mask
+
     def ignore_padding_token(self) -> None:
         """For texts of one length, where the model refuses several without a padding token."""
         for config in (self._model.config, self._model.config.get_text_config()):
@@ -92,7 +118,7 @@ class PaddedModel:
         if len(groups) == 1:
             return self._forward(tokens)
         logits = torch.cat([self._forward(tokens.chosen(group)) for group in groups])
-        return logits[to_device(np.argsort(np.concatenate(groups)), logits.device)]
+        return logits[cuda.upload(np.argsort(np.concatenate(groups)), logits.device)]
 
     def _forward(self, tokens: Tokens) -> torch.Tensor:
         if self._switching is not None:
@@ -101,10 +127,12 @@ class PaddedModel:
         mask = mask[:, ::-1] if self.grouping == Grouping.PADDED_LEFT else mask
         inputs = {"input_ids": _filled(mask, tokens.ids, self._pad_id)}
         if self._wants_mask:
-            inputs["attention_mask"] = mask.astype(np.int64)
+            inputs["attention_mask"] = (
+                mask[:, None, None, :].copy() if self._ready_mask else mask.astype(np.int64)
+            )
         if self._wants_type_ids and tokens.type_ids is not None:
             inputs["token_type_ids"] = _filled(mask, tokens.type_ids, 0)
-        on_device = {name: to_device(array, self._device) for name, array in inputs.items()}
+        on_device = {name: cuda.upload(array, self._device) for name, array in inputs.items()}
         return self._model(**on_device, **self._options).logits.float()
 
 

@@ -12,7 +12,7 @@ from runinference_metrics.recovery.memory import is_out_of_memory
 
 AUTO = "auto"
 # What every architecture computes.
-_EXACT = "float32"
+EXACT = "float32"
 _LOG = logging.getLogger(__name__)
 
 Load = Callable[[str], Made]
@@ -52,7 +52,7 @@ def load_in(asked: str, device: str, name: str, load: Load) -> Loaded:
     found = _tried(load, first)
     if isinstance(found, Made):
         return Loaded(found.network, first, found.quantised)
-    others = [_EXACT] if asked == AUTO else list(DTYPES)
+    others = [EXACT] if asked == AUTO else list(DTYPES)
     possible: dict[str, Made] = {}
     for one in others:
         if one != first and not (one == INT8 and device == "GPU"):
@@ -64,9 +64,9 @@ def load_in(asked: str, device: str, name: str, load: Load) -> Loaded:
     if asked != AUTO:
         takes = f"auto or what this model can compute ({', '.join(possible)})"
         raise UserError("precision", takes, f"{asked}, in which {name} fails: {found}")
-    fallback = f"in {first} the model fails ({found}), so {_EXACT} is used"
+    fallback = f"in {first} the model fails ({found}), so {EXACT} is used"
     _LOG.warning("%s: %s.", name, fallback)
-    return Loaded(possible[_EXACT].network, _EXACT, fallback=fallback)
+    return Loaded(possible[EXACT].network, EXACT, fallback=fallback)
 
 
 def _tried(load: Load, precision: str) -> Made | str:

@@ -8,14 +8,15 @@ import torch
 from runinference_metrics.classifier.calibration import Inputs, Quantised, quantised
 from runinference_metrics.classifier.dynamic_int8 import dynamic_int8
 from runinference_metrics.classifier.encoder import PackedEncoder
-from runinference_metrics.classifier.families import (
+from runinference_metrics.classifier.linears import Linear, behind, linear
+from runinference_metrics.classifier.members import (
     DOWN,
     KEY_VALUE,
     QUERY,
     QUERY_KEY_VALUE,
+    Dense,
     Member,
 )
-from runinference_metrics.classifier.linears import Activation, Linear, behind, linear
 from runinference_metrics.classifier.ranges import MOST_ERROR, Ranges
 from runinference_metrics.classifier.static_int8 import hands_over, levels, static_int8
 from runinference_metrics.classifier.tokens import Tokens
@@ -27,17 +28,10 @@ class Observing:
 
     inputs: dict[str, Inputs] = field(default_factory=dict)
 
-    def __call__(
-        self,
-        name: str,
-        weight: torch.Tensor,
-        bias: torch.Tensor,
-        activation: Activation | None = None,
-        feeds: Linear | None = None,
-    ) -> Linear:
+    def __call__(self, dense: Dense) -> Linear:
         """A layer, under its name."""
-        own = linear(weight, bias, activation)
-        seen = self.inputs[name] = Inputs(weight.shape[1])
+        own = dense.in_float()
+        seen = self.inputs[dense.name] = Inputs(dense.weight.shape[1])
 
         def apply(x: torch.Tensor, added: torch.Tensor | None) -> torch.Tensor:
             seen.add(x)
@@ -72,17 +66,11 @@ class Finding:
     handed_over: bool
     layers: dict[str, Quantised] = field(default_factory=dict)
 
-    def __call__(
-        self,
-        name: str,
-        weight: torch.Tensor,
-        bias: torch.Tensor,
-        activation: Activation | None = None,
-        feeds: Linear | None = None,
-    ) -> Linear:
+    def __call__(self, dense: Dense) -> Linear:
         """A layer, by its name."""
-        divides = not (_role(name) == DOWN and self.handed_over)
-        self.layers[name] = quantised(weight, self.inputs[name], self.levels, divides)
+        divides = not (dense.role == DOWN and self.handed_over)
+        inputs = self.inputs[dense.name]
+        self.layers[dense.name] = quantised(dense.weight, inputs, self.levels, divides)
         return Linear(_computes_nothing, 0)
 
 
@@ -115,42 +103,29 @@ class Quantising:
     dtype: torch.dtype
     handed_over: bool
 
-    def __call__(
-        self,
-        name: str,
-        weight: torch.Tensor,
-        bias: torch.Tensor,
-        activation: Activation | None = None,
-        feeds: Linear | None = None,
-    ) -> Linear:
+    def __call__(self, dense: Dense) -> Linear:
         """A layer, by its name."""
-        how = self.ranges.of(name, weight)
-        for_attention = _role(name) in (QUERY_KEY_VALUE, QUERY, KEY_VALUE)
+        how = self.ranges.of(dense.name, dense.weight)
+        for_attention = dense.role in (QUERY_KEY_VALUE, QUERY, KEY_VALUE)
         result = self.dtype if for_attention else torch.float32
         if how.error > MOST_ERROR:
-            return _in_float(weight.to(self.dtype), bias.to(self.dtype), activation, result)
-        handed_to = feeds.takes if feeds and self.handed_over else None
-        made = static_int8(weight, bias, how, handed_to or result, activation)
+            return _in_float(dense, self.dtype, result)
+        handed_to = dense.feeds.takes if dense.feeds and self.handed_over else None
+        made = static_int8(dense.weight, dense.bias, how, handed_to or result, dense.activation)
         if made is None:
-            own = dynamic_int8(weight, bias)
-            made = replace(own, apply=behind(lambda x: own(x.float()).to(result), activation))
+            own = dynamic_int8(dense.weight, dense.bias)
+            apply = behind(lambda x: own(x.float()).to(result), dense.activation)
+            made = replace(own, apply=apply)
         return made
-
-
-def _role(name: str) -> str:
-    """What a layer is, without the number of where it is."""
-    return name.partition(".")[2]
 
 
 def _computes_nothing(x: torch.Tensor, added: torch.Tensor | None) -> torch.Tensor:
     raise AssertionError("only weights were looked at")
 
 
-def _in_float(
-    weight: torch.Tensor, bias: torch.Tensor, activation: Activation | None, result: torch.dtype
-) -> Linear:
-    own = linear(weight, bias, activation)
-    return replace(own, apply=behind(lambda x: own(x.to(weight.dtype)).to(result), None))
+def _in_float(dense: Dense, dtype: torch.dtype, result: torch.dtype) -> Linear:
+    own = linear(dense.weight.to(dtype), dense.bias.to(dtype), dense.activation)
+    return replace(own, apply=behind(lambda x: own(x.to(dtype)).to(result), None))
 
 
 def quantised_encoder(member: Member, ranges: Ranges, dtype: torch.dtype) -> PackedEncoder:

@@ -18,6 +18,7 @@ from runinference_metrics.classifier.linears import (
     Activation,
     Linear,
     fused,
+    is_close,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -69,7 +70,8 @@ def static_int8(
         with torch.inference_mode():
             layer = _Int8(weight, bias, how, result, activation)
             if layer.is_right():
-                return Linear(layer, layer.num_bytes, ROWS_OF_A_PRIMITIVE, takes=how)
+                in_one_pass = fused(activation) != NOT_FUSED
+                return Linear(layer, layer.num_bytes, ROWS_OF_A_PRIMITIVE, True, how, in_one_pass)
             _LOG.warning("Products in 8 bits are not right here.")
     except Exception as error:
         _LOG.warning("Products in 8 bits with known ranges do not work here: %s", error)
@@ -153,10 +155,6 @@ class _Int8:
             # Half a step of rounding; the input's own may fall to the other side in the division.
             return bool((found - steps).abs().max() <= 1.0)
         added = torch.randn(expected.shape, generator=generator).to(self._result)
-        close = _is_close(found, expected)
-        return close and _is_close(self(x * how.factors, added), expected + added)
-
-
-def _is_close(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    allowed = _ROUNDING[found.dtype] * expected.abs().max()
-    return bool((found.float() - expected).abs().max() <= allowed)
+        allowed = _ROUNDING[found.dtype]
+        close = is_close(found, expected, allowed)
+        return close and is_close(self(x * how.factors, added), expected + added, allowed)

@@ -38,6 +38,8 @@ class Source(StrEnum):
     PARAMETER = "parameter"
     TABLE = "table"
     SEARCH = "search"
+    MEMORY = "memory"
+    """What the device holds of the others."""
 
 
 def from_table(

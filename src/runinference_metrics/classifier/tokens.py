@@ -58,6 +58,11 @@ class Tokens:
         types = None if self.type_ids is None else self.type_ids[kept]
         return Tokens(self.ids[kept], self.lengths[which], types)
 
+    def repeated(self, times: int) -> "Tokens":
+        """One text so many times; only for a single one."""
+        types = None if self.type_ids is None else np.tile(self.type_ids, times)
+        return Tokens(np.tile(self.ids, times), np.tile(self.lengths, times), types)
+
 
 @dataclass(frozen=True, slots=True)
 class TokenizedTexts:
@@ -73,6 +78,12 @@ class TokenizedTexts:
     order: np.ndarray
     truncated: int
 
+    def in_order(self, values: np.ndarray) -> np.ndarray:
+        """A row of each of `tokens`, in the order of the input."""
+        found = np.empty_like(values)
+        found[self.order] = values
+        return found
+
 
 class Tokenizer:
     """A fast tokenizer of transformers, used directly: its Python side costs more than it does.
@@ -87,7 +98,7 @@ class Tokenizer:
         self.pad_id: int | None = tokenizer.pad_token_id
         self.pad_left: bool = tokenizer.padding_side == "left"
         self._wants_type_ids = "token_type_ids" in tokenizer.model_input_names
-        self._max_length = max_length
+        self.max_length = max_length
         self._encoder = tokenizer.backend_tokenizer
         # Set once: changing it between calls is not safe with several threads.
         self._encoder.enable_truncation(max_length, direction=tokenizer.truncation_side)
@@ -98,7 +109,7 @@ class Tokenizer:
 
     @cached_property
     def _pair_encoder(self) -> PairEncoder:
-        return PairEncoder(self._encoder, self._max_length, self._from_left)
+        return PairEncoder(self._encoder, self.max_length, self._from_left)
 
     def __call__(self, texts: Sequence[Text]) -> TokenizedTexts:
         """Tokenises texts, or pairs of texts.
@@ -123,7 +134,7 @@ class Tokenizer:
                 detail = f"token {largest}, and the model has {self._vocabulary} embeddings"
                 raise TextFault("unknown_token", "tokenize", detail)
         truncated = sum(
-            1 for index in np.flatnonzero(lengths >= self._max_length)
+            1 for index in np.flatnonzero(lengths >= self.max_length)
             if encodings[index].overflowing
         )  # fmt: skip
         # Longest first: a device that is too small shows it at once.

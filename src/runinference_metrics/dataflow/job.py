@@ -77,6 +77,7 @@ def document_of(
     inferences = beam.counter(names.BEAM_NAMESPACE, names.NUM_INFERENCES)
     latency = beam.distribution(names.BEAM_NAMESPACE, names.LATENCY)
     tokens = beam.own(names.TOKENS)
+    gpu_times = {name: beam.distribution(names.OWN_NAMESPACE, name) for name in names.GPU_TIMES}
     return {
         "schema_version": sections.SCHEMA_VERSION,
         "run": run,
@@ -107,7 +108,7 @@ def document_of(
         "startup": {
             name: beam.distribution(names.OWN_NAMESPACE, name).as_json() for name in names.STARTUP
         },
-        "gpu": None,
+        "gpu": sections.gpu(gpu_times) if gpu_times[names.GPU_COMPUTE].count else None,
         # The API keeps no minimum of what was decided where.
         "faults": {
             **{name: beam.own(name) for name in names.FAULTS},

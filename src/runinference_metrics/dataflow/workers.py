@@ -23,6 +23,8 @@ GPU_DISK_GB = 50
 # Enough that tokenising and writing go on while another thread uses the GPU, few enough that the
 # batches in flight stay in memory.
 GPU_THREADS = 4
+# Where a process for each vCPU shares a GPU: one thread computes while the other waits for results.
+SHARING_THREADS = 2
 ONE_PROCESS = "no_use_multiple_sdk_containers"
 _ACCELERATOR_OPTION = "worker_accelerator"
 
@@ -69,8 +71,8 @@ def configure(settings: Settings, options: PipelineOptions) -> str | None:
 
     With `device=CPU` the image, and on Dataflow a machine type with bfloat16 where that is safe;
     the log says which and why. With `device=GPU`: the accelerator with its machine type (for
-    `gpu_placement=inference_step` both in a resource hint), disk, one process a worker and its
-    threads.
+    `gpu_placement=inference_step` both in a resource hint), disk, one process a worker (several
+    where the accelerator is faster than one) and its threads.
 
     Args:
         settings: the parameters.
@@ -94,11 +96,11 @@ def configure(settings: Settings, options: PipelineOptions) -> str | None:
     debug = options.view_as(DebugOptions)
     if worker.disk_size_gb is None:
         worker.disk_size_gb = GPU_DISK_GB
-    if debug.number_of_worker_harness_threads is None:
-        debug.number_of_worker_harness_threads = GPU_THREADS
     service = options.view_as(GoogleCloudOptions)
     given = _own_accelerators(options)
     shared = chosen.shares_processes and not given
+    if debug.number_of_worker_harness_threads is None:
+        debug.number_of_worker_harness_threads = SHARING_THREADS if shared else GPU_THREADS
     if not shared and not _decides_processes(options):
         # One process a worker: one copy of the model on the GPU.
         debug.add_experiment(ONE_PROCESS)

@@ -18,6 +18,9 @@ def stats(measured: BatchStats) -> None:
     Metrics.distribution(space, names.TOKENIZE).update(measured.tokenize_micro_secs)
     Metrics.distribution(space, names.WAIT).update(measured.wait_micro_secs)
     Metrics.distribution(space, names.FORWARD).update(measured.forward_micro_secs)
+    if measured.gpu_time:
+        for name, micro_secs in measured.gpu_time.by_name().items():
+            Metrics.distribution(space, name).update(micro_secs)
 
 
 def startup(start: Startup | None) -> None:
@@ -35,6 +38,7 @@ def faults(namespace: str, found: Recovered) -> None:
         (space, names.RECLASSIFICATIONS, overcome.reclassifications),
         (space, names.TIMEOUTS, overcome.timeouts),
         (space, names.OUT_OF_MEMORY_RETRIES, found.classification.stats.out_of_memory_retries),
+        (space, names.FLOAT32_RETRIES, found.classification.stats.float32_retries),
     ):
         if count:
             Metrics.counter(where, name).inc(count)

@@ -82,7 +82,8 @@ class ClassifierHandler(ModelHandler[RecordBatch, ClassifiedBatch, Classifier]):
             load_times.append((self._clock.time_ns() - started) // 1_000_000)
             return model
 
-        model: Any = WatchedClassifier(load, self._timeout_secs) if self._timeout_secs else load()
+        timeout_secs, on_gpu = self._timeout_secs, self._spec.device == "GPU"
+        model: Any = WatchedClassifier(load, timeout_secs, on_gpu) if timeout_secs else load()
         _LOADED.note(model, load_times)
         loaded = self._clock.time_ns()
         try:

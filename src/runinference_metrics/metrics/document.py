@@ -1,6 +1,8 @@
 """A run's summary as one document: the content of metrics.json."""
 
 import datetime
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +13,7 @@ from runinference_metrics.records import names
 from runinference_metrics.records.events import SCORE_UNIT
 
 # Rises when a reader of metrics.json would have to change.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def document_of(
@@ -84,16 +86,67 @@ def document_of(
 
 def _gpu(summary: Summary) -> dict[str, Any] | None:
     samples = summary.gpu_utilization.total()
-    if not samples:
+    if not summary.distributions[names.GPU_COMPUTE].count and not samples:
         return None
-    busy = sum(percent * times for percent, times in summary.gpu_utilization.items())
-    utilization = busy / samples / 100
+    seen = sum(percent * times for percent, times in summary.gpu_utilization.items())
+    processes = Counter(worker.machine.host for worker, _ in summary.workers.values())
+    return gpu(
+        {name: summary.distributions[name] for name in names.GPU_TIMES},
+        busy_share=_gpu_busy_share(summary),
+        processes=max(processes.values(), default=0),
+        samples=samples,
+        utilization=ratio(seen / 100, samples),
+        peak_memory_bytes=summary.gpu_peak_memory_bytes if samples else None,
+    )
+
+
+def gpu(
+    times: Mapping[str, Any],
+    busy_share: float | None = None,
+    processes: int | None = None,
+    samples: int = 0,
+    utilization: float | None = None,
+    peak_memory_bytes: int | None = None,
+) -> dict[str, Any]:
+    """The section on GPUs; None for what is not known.
+
+    Args:
+        times: the distributions of `names.GPU_TIMES`.
+        busy_share: the share of the time in which a GPU computed.
+        processes: how many share a GPU.
+        samples: how often the driver was asked.
+        utilization: what it said in the mean.
+        peak_memory_bytes: the most memory of a process.
+    """
+    computed, launching = (times[name].sum for name in names.GPU_TIMES)
     return {
+        "busy_share": busy_share,
+        "waited_share": None if busy_share is None else 1 - busy_share,
+        "launching_share": ratio(launching, computed),
+        **{name: one.as_json() for name, one in times.items()},
+        "processes": processes,
         "samples": samples,
         "utilization": utilization,
-        "waited_share": 1 - utilization,
-        "peak_memory_bytes": summary.gpu_peak_memory_bytes,
+        "peak_memory_bytes": peak_memory_bytes,
     }
+
+
+def _gpu_busy_share(summary: Summary) -> float | None:
+    """The share of the time between a machine's first batch and its last in which its GPU computed.
+
+    Each process counts its own work. Where several share a GPU their kernels may run beside each
+    other, and all together count more than the time that there was.
+    """
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    computed = 0
+    for worker, totals in summary.workers.values():
+        host = worker.machine.host
+        first[host] = min(first.get(host, totals.first), totals.first)
+        last[host] = max(last.get(host, totals.last), totals.last)
+        computed += totals.gpu
+    share = ratio(computed, sum(last.values()) - sum(first.values())) if computed else None
+    return None if share is None else min(1.0, share)
 
 
 def timestamp(micro_secs: int) -> str:

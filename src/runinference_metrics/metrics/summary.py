@@ -39,6 +39,7 @@ class WorkerTotals:
     inference: int = 0
     first: int = 0
     last: int = 0
+    gpu: int = 0
 
     def merge(self, other: "WorkerTotals") -> None:
         """Adds another's work."""
@@ -49,6 +50,7 @@ class WorkerTotals:
         self.batches += other.batches
         self.forward += other.forward
         self.inference += other.inference
+        self.gpu += other.gpu
 
 
 class Summary:
@@ -73,11 +75,17 @@ class Summary:
         self.reclassifications = 0
         self.timeouts = 0
         self.out_of_memory_retries = 0
+        self.float32_retries = 0
         self.lowest_batch_tokens: int | None = None
         self.lengths: Counter[int] = Counter()
         self.distributions = {
             name: Distribution()
-            for name in (*names.BEAM_DISTRIBUTIONS, *names.STAGES, *names.STARTUP)
+            for name in (
+                *names.BEAM_DISTRIBUTIONS,
+                *names.STAGES,
+                *names.STARTUP,
+                *names.GPU_TIMES,
+            )
         }
         # How often a GPU was seen so busy, by percent.
         self.gpu_utilization: Counter[int] = Counter()
@@ -141,6 +149,7 @@ class Summary:
             (names.TOKENIZE, stats.tokenize_micro_secs),
             (names.WAIT, stats.wait_micro_secs),
             (names.FORWARD, stats.forward_micro_secs),
+            *(stats.gpu_time.by_name().items() if stats.gpu_time else ()),
         ):
             self.distributions[name].add(value)
         self.timeline.add(run.started_micro_secs, run.latency_micro_secs, stats.texts)
@@ -152,6 +161,7 @@ class Summary:
             inference=run.latency_micro_secs,
             first=run.started_micro_secs,
             last=run.started_micro_secs + run.latency_micro_secs,
+            gpu=stats.gpu_time.compute_micro_secs if stats.gpu_time else 0,
         )
         self._add_worker(run.worker, totals)
         self._limit_workers()
@@ -170,6 +180,7 @@ class Summary:
         self.reclassifications += faults.reclassifications
         self.timeouts += faults.timeouts
         self.out_of_memory_retries += stats.out_of_memory_retries
+        self.float32_retries += stats.float32_retries
         self._lowest(stats.lowered_batch_tokens)
 
     def _lowest(self, batch_tokens: int | None) -> None:

@@ -42,7 +42,8 @@ LIMITS: tuple[Parameter, ...] = (
         "inference_timeout_secs",
         "Batch timeout, in seconds",
         "When the inference of a batch takes longer, the model is loaded again, and texts that "
-        "hang become dead letters. Allow ten times what the slowest batch takes; 0 means no limit.",
+        "hang become dead letters; on a GPU the process is started again. Allow ten times what the "
+        "slowest batch takes; 0 means no limit.",
         "0",
         f"a whole number from 0 (no limit) to {LONGEST_TIMEOUT_SECS}",
         values.whole_number(LONGEST_TIMEOUT_SECS, 0),

@@ -26,11 +26,16 @@ TOKENIZE = "tokenize_micro_secs"
 WAIT = "wait_micro_secs"
 FORWARD = "forward_micro_secs"
 STAGES = (TOKENIZE, WAIT, FORWARD)
+# Of a batch on a GPU.
+GPU_COMPUTE = "gpu_compute_micro_secs"
+GPU_LAUNCH = "gpu_launch_micro_secs"
+GPU_TIMES = (GPU_COMPUTE, GPU_LAUNCH)
 # Calls of the classifier beyond the first for a batch, while the texts that fail are found.
 RECLASSIFICATIONS = "reclassifications"
 TIMEOUTS = "timeouts"
 OUT_OF_MEMORY_RETRIES = "out_of_memory_retries"
-FAULTS = (RECLASSIFICATIONS, TIMEOUTS, OUT_OF_MEMORY_RETRIES)
+FLOAT32_RETRIES = "float32_retries"
+FAULTS = (RECLASSIFICATIONS, TIMEOUTS, OUT_OF_MEMORY_RETRIES, FLOAT32_RETRIES)
 # The token budget that was left of max_batch_tokens; in metrics.json alone.
 LOWEST_BATCH_TOKENS = "lowest_batch_tokens"
 

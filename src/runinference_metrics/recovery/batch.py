@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.faults import NO_FAULTS, Faults
-from runinference_metrics.records.measured import NO_WORK, BatchStats
+from runinference_metrics.records.measured import NO_WORK, BatchStats, sum_of
 from runinference_metrics.records.record import RecordBatch, Rejected
 from runinference_metrics.records.text import Text
 from runinference_metrics.recovery.blame import BrokenClassifier
@@ -116,4 +116,6 @@ def _added(stats: Sequence[BatchStats]) -> BatchStats:
         out_of_memory_retries=sum(one.out_of_memory_retries for one in stats),
         lowered_batch_tokens=min(lowered, default=None),
         gpu=next((one.gpu for one in stats if one.gpu), None),
+        gpu_time=sum_of([one.gpu_time for one in stats if one.gpu_time]),
+        float32_retries=sum(one.float32_retries for one in stats),
     )

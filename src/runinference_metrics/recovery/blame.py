@@ -55,6 +55,20 @@ class BrokenClassifier(Exception):
     """The fault is the model's, the device's or the machine's: no text is to blame."""
 
 
+class HungDevice(BrokenClassifier):
+    """The device gave no answer in time, and whatever it is given next waits behind that.
+
+    Args:
+        timeout_secs: how long that is.
+    """
+
+    def __init__(self, timeout_secs: float) -> None:
+        super().__init__(
+            f"The GPU gave no answer within {timeout_secs:g} s (--inference_timeout_secs), and "
+            "nothing more can be computed on it in this process."
+        )
+
+
 def is_fault_of_texts(error: BaseException) -> bool:
     """Whether classifying other texts may go well after this error.
 
@@ -75,8 +89,10 @@ def is_fault_of_texts(error: BaseException) -> bool:
 def is_of_device(error: BaseException) -> bool:
     """Whether it is an error after which a device does nothing more in this process."""
     message = str(error).lower()
-    return type(error).__name__ == "AcceleratorError" or any(
-        name in message for name in _DEVICE_ERRORS
+    return (
+        isinstance(error, HungDevice)
+        or type(error).__name__ == "AcceleratorError"
+        or any(name in message for name in _DEVICE_ERRORS)
     )
 
 

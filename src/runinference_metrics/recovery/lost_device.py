@@ -21,7 +21,7 @@ _EXIT_CODE = 1
 
 @contextlib.contextmanager
 def ending_with_device(ends: bool) -> Iterator[None]:
-    """After an error of CUDA inside of it, ends the process.
+    """After an error of CUDA inside of it, or a GPU that hangs, ends the process.
 
     Such a process can do nothing more with its GPU: whatever the runner gives it fails, up to the
     job itself. Where something starts workers again, it had better be gone.

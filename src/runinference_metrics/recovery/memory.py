@@ -16,6 +16,8 @@ _MESSAGES = (
     "out of memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed",
     "can't allocate memory", "not enough memory",
 )  # fmt: skip
+# Where memory is short a library cannot begin either, and says no more than this.
+_PERHAPS = ("cublas_status_not_initialized", "cudnn_status_not_initialized")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -25,6 +27,14 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     message = str(error).lower()
     return isinstance(error, RuntimeError) and any(one in message for one in _MESSAGES)
+
+
+def may_be_out_of_memory(error: BaseException) -> bool:
+    """Whether a smaller micro-batch is worth a try; if that fails too, it was something else."""
+    if is_out_of_memory(error):
+        return True
+    message = str(error).lower()
+    return isinstance(error, RuntimeError) and any(one in message for one in _PERHAPS)
 
 
 class TokenBudget:
@@ -107,10 +117,13 @@ class MicroBatches(Generic[Result]):
         try:
             return [(part, self.forward(part))]
         except Exception as error:
-            if not is_out_of_memory(error):
+            if not may_be_out_of_memory(error):
                 raise
-        # Outside of the handler: there the error's traceback still holds the tensors.
+            # Its traceback holds the tensors.
+            problem = error.with_traceback(None)
         self.free_memory()
+        if len(part) == 1 and not is_out_of_memory(problem):
+            raise problem
         if len(part) == 1:
             detail = f"{tokens} tokens do not fit the device's memory, even alone"
             raise TextFault("out_of_memory", "inference", detail)

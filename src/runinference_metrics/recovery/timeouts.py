@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from runinference_metrics.records.text import Text
-from runinference_metrics.recovery.blame import BrokenClassifier, TimedOut
+from runinference_metrics.recovery.blame import BrokenClassifier, HungDevice, TimedOut
 
 Result = TypeVar("Result")
 
@@ -75,15 +75,18 @@ class WatchedClassifier:
     """A classifier that answers within a time, or raises TimedOut.
 
     What hangs cannot be ended. Its thread and its model are left behind, and a fresh model is
-    loaded for the next call, at most `MOST_HANGS` times.
+    loaded for the next call, at most `MOST_HANGS` times. On a GPU the fresh one would wait behind
+    what hangs: there is none.
 
     Args:
         load: loads a classifier.
         timeout_secs: the most seconds of a call, waiting for other threads' calls included.
+        on_gpu: whether it is on a GPU.
     """
 
-    def __init__(self, load: Callable[[], Any], timeout_secs: float) -> None:
+    def __init__(self, load: Callable[[], Any], timeout_secs: float, on_gpu: bool = False) -> None:
         self._load = load
+        self._on_gpu = on_gpu
         self._timeout_secs = timeout_secs
         self._lock = threading.Lock()
         self._hangs = 0
@@ -94,13 +97,16 @@ class WatchedClassifier:
 
         Raises:
             TimedOut: it took too long.
+            HungDevice: it did, on a GPU.
             BrokenClassifier: that has happened too often in this process.
         """
         while True:
             model = self._model
             try:
                 return _THREADS.call(self._timeout_secs, model.classify, texts)
-            except TimedOut:
+            except TimedOut as error:
+                if self._on_gpu:
+                    raise HungDevice(self._timeout_secs) from error
                 # Where another call's hang had already cost the model, this one only waited for it.
                 if self._replace(model):
                     raise

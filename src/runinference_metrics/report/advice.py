@@ -12,6 +12,8 @@ from runinference_metrics.report.machine import busy_share, cheaper_machine
 # Below these a run is too small for its figures to say anything.
 _FEWEST_BATCHES = 8
 _FEWEST_TEXTS = 20
+# From here on a GPU's time is the time in which it is given its work.
+_LAUNCH_BOUND = 0.9
 # Of a file that is named.
 _LONGEST_PATH = 100
 
@@ -43,6 +45,7 @@ def advice(document: dict[str, Any]) -> list[Advice]:
             _padding,
             _truncation,
             _tokenising,
+            _gpu,
             _idle,
             _machine,
             _loading,
@@ -194,10 +197,34 @@ def _tokenising(document: dict[str, Any]) -> Iterator[Advice]:
         )
 
 
+def _gpu(document: dict[str, Any]) -> Iterator[Advice]:
+    gpu = document["gpu"] or {}
+    # Documents of schema version 5 have only what the driver says.
+    waited, launching = gpu.get("waited_share"), gpu.get("launching_share")
+    if document["runinference"][names.LATENCY]["count"] < _FEWEST_BATCHES:
+        return
+    if launching is not None and launching >= _LAUNCH_BOUND:
+        yield Advice(
+            "Let several processes share the GPU (an accelerator with use_nvidia_mps), with fewer "
+            "threads each (--number_of_worker_harness_threads).",
+            f"Giving the GPU its work took {percent(launching)} of the time that the GPU spent on "
+            "it: it waits for one thread of Python.",
+        )
+    elif waited is not None and waited >= 0.3:
+        yield Advice(
+            "Give the GPU more to do: a machine with more vCPUs, more threads a process "
+            "(--number_of_worker_harness_threads), or several processes that share it "
+            "(use_nvidia_mps). If none helps, a smaller GPU costs less.",
+            f"The GPU waited {percent(waited)} of the time: reading, tokenising and writing did "
+            "not keep up with it.",
+        )
+
+
 def _idle(document: dict[str, Any]) -> Iterator[Advice]:
     busy = busy_share(document)
     batches = sum(one["batches"] for one in document["workers"] if one["busy_share"] is not None)
-    if busy is None or batches < _FEWEST_BATCHES:
+    if busy is None or batches < _FEWEST_BATCHES or document["gpu"]:
+        # Of a GPU its own clock says more: what is launched is not yet computed.
         return
     if busy < 0.5:
         yield Advice(

@@ -108,6 +108,20 @@ GLOSSARY = (
         "The part of the latency in the model, copies to and from the device included.",
     ),
     Entry(
+        names.GPU_COMPUTE,
+        "µs",
+        "after each batch on a GPU",
+        "From the begin of a batch's first kernel to the end of its last one, by the GPU's own "
+        "clock. Over the time between a machine's first batch and its last it is busy_share.",
+    ),
+    Entry(
+        names.GPU_LAUNCH,
+        "µs",
+        "after each batch on a GPU",
+        "The host's time for giving the GPU a batch's kernels. Where it is as long as the GPU's "
+        "own, the GPU waits for it.",
+    ),
+    Entry(
         names.RECLASSIFICATIONS,
         "calls",
         "after each batch that failed at first",
@@ -128,6 +142,13 @@ GLOSSARY = (
         "Micro-batches that did not fit the device's memory. Each was cut to half its tokens, and "
         "the process went on with the smaller budget; lowest_batch_tokens is the smallest of all. "
         "Set max_batch_tokens to that.",
+    ),
+    Entry(
+        names.FLOAT32_RETRIES,
+        "texts",
+        "after each batch",
+        "Texts whose scores float16 could not hold. They were computed again in float32, which "
+        "takes longer; many of them say that precision=float32 suits the model better.",
     ),
     Entry(
         "padding_share",

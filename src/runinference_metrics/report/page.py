@@ -62,6 +62,11 @@ def render(document: dict[str, Any]) -> str:
         total=duration(document["derived"]["total_inference_secs"]),
         stages=sections.stages(document),
         stage_rows=[sections.row(name, stages[name]) for name in names.STAGES],
+        gpu=sections.gpu(document),
+        gpu_rows=[
+            sections.row(name, one) for name, one in (document["gpu"] or {}).items()
+            if name in names.GPU_TIMES
+        ],
         tokens={
             "real": count(tokens["real"]),
             "padding": count(tokens["padding"]),

@@ -5,7 +5,15 @@ from typing import Any
 from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.report import charts
-from runinference_metrics.report.formats import count, duration, money, number, of_metric, percent
+from runinference_metrics.report.formats import (
+    count,
+    duration,
+    money,
+    number,
+    of_metric,
+    percent,
+    size,
+)
 
 _CELLS = ("count", "mean", "min", "p50", "p90", "p95", "p99", "max", "sum")
 
@@ -136,10 +144,25 @@ def faults(document: dict[str, Any]) -> list[tuple[str, str]]:
     """What went wrong and was overcome, by name; none when nothing did."""
     found = document["faults"]
     failed = document["runinference"][names.FAILED_BATCHES]
-    counts = [(names.FAILED_BATCHES, failed), *((name, found[name]) for name in names.FAULTS)]
+    # Older documents do not have all of them.
+    overcome = ((name, found.get(name, 0)) for name in names.FAULTS)
+    counts = [(names.FAILED_BATCHES, failed), *overcome]
     rows = [(name, count(number)) for name, number in counts if number]
     lowest = found[names.LOWEST_BATCH_TOKENS]
     return rows + ([(names.LOWEST_BATCH_TOKENS, count(lowest))] if lowest else [])
+
+
+def gpu(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the GPUs did, by name, as far as it is known; nothing on a CPU."""
+    # Documents of schema version 5 have only what the driver says.
+    found = document["gpu"] or {}
+    shares = ("busy_share", "waited_share", "launching_share", "utilization")
+    rows = [(name, percent(found[name])) for name in shares if found.get(name) is not None]
+    if found.get("processes"):
+        rows.append(("processes that shared one", count(found["processes"])))
+    if found.get("peak_memory_bytes"):
+        rows.append(("most memory of a process", size(found["peak_memory_bytes"])))
+    return rows
 
 
 def reasons(records: dict[str, Any]) -> list[dict[str, str]]:

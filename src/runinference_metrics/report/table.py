@@ -55,6 +55,8 @@ def print_table(document: dict[str, Any], output: str) -> None:
         *([("int8 by", quantised)] if quantised else []),
         *_cost(document),
     ]))  # fmt: skip
+    if gpu := sections.gpu(document):
+        console.print(_values("GPU", gpu))
     faults = sections.faults(document)
     if faults:
         console.print(_values("Faults that were overcome", faults))
@@ -92,7 +94,7 @@ def _distributions(document: dict[str, Any]) -> Table:
     beam = document["runinference"]
     for name in (names.NUM_INFERENCES, names.FAILED_BATCHES):
         table.add_row(name, "", "", "", "", short(beam[name]))
-    for section in (beam, document["stages"]):
+    for section in (beam, document["stages"], document["gpu"] or {}):
         for name, value in section.items():
             if isinstance(value, dict):
                 table.add_row(name, *(short(value.get(part)) for part in _COLUMNS))

@@ -1,0 +1,128 @@
+"""What a GPU's work costs the host, measured without a GPU: no kernel computes anything to speak of.
+
+    python bench/gpu_host.py [--rounds=200] [--intervals="0.005;0.001;0.0005;0.0002;0.0001"]
+
+Launching: a micro-batch of texts so few and an encoder so narrow, of DistilBERT's six layers, that
+nearly all of its time is Python's and torch's own; alone, and beside three threads that compute in
+Python, at several of the interpreter's switch intervals. A text: tokenising, and the classifier's
+Python around it.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import torch
+from transformers import AutoTokenizer, DistilBertConfig, DistilBertForSequenceClassification
+
+from contest import parted
+from material import ROOT, SEED, machine, make_texts, write_json
+from runinference_metrics.classifier import attention_on_gpu, cuda
+from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+
+TEXTS = 16
+BUSY_THREADS = 3
+WIDTH = 16
+
+
+def make_narrow(folder: Path) -> Path:
+    """Six layers, each as narrow as can be."""
+    torch.manual_seed(SEED)
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "models" / "demo")
+    config = DistilBertConfig(
+        vocab_size=len(tokenizer), dim=WIDTH, hidden_dim=WIDTH, n_heads=2, n_layers=6
+    )
+    DistilBertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@contextmanager
+def stand_in() -> Iterator[None]:
+    """The GPU's path on the CPU, with an attention that gives back the queries."""
+    with (
+        mock.patch.object(cuda, "holds", return_value=True),
+        mock.patch.object(attention_on_gpu, "_problem", return_value=None),
+        mock.patch.object(attention_on_gpu, "_flash", lambda query, *_: query.clone()),
+    ):
+        yield
+
+
+@contextmanager
+def busy(threads: int) -> Iterator[None]:
+    """So many threads that compute in Python meanwhile."""
+    ended = threading.Event()
+
+    def compute() -> None:
+        while not ended.is_set():
+            sum(range(100))
+
+    running = [threading.Thread(target=compute) for _ in range(threads)]
+    for one in running:
+        one.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for one in running:
+            one.join()
+
+
+def launching_secs(classifier: object, tokens: Tokens, rounds: int) -> float:
+    """A micro-batch's launching, the median."""
+    network = classifier._passes.network  # type: ignore[attr-defined]
+    found = []
+    with torch.inference_mode():
+        for _ in range(rounds):
+            started = time.perf_counter()
+            network(tokens)
+            found.append(time.perf_counter() - started)
+    return statistics.median(found)
+
+
+def main() -> None:
+    """Measures and prints; writes the result as JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--intervals", default="0.005;0.001;0.0005;0.0002;0.0001")
+    given = parser.parse_args()
+    print(f"{machine()}; no GPU: the host's side alone")
+    texts = make_texts(8192)
+    result: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as temporary, stand_in():
+        folder = make_narrow(Path(temporary))
+        classifier = ClassifierSpec(str(folder), precision="float32", threads=1).load()
+        tokenizer: Tokenizer = classifier._tokenizer
+        tokens = tokenizer(texts[:TEXTS]).tokens
+        launching_secs(classifier, tokens, given.rounds)
+        result["alone"] = launching_secs(classifier, tokens, given.rounds)
+        for interval in map(float, parted(given.intervals)):
+            before = sys.getswitchinterval()
+            sys.setswitchinterval(interval)
+            try:
+                with busy(BUSY_THREADS):
+                    result[f"beside {BUSY_THREADS}, {1e3 * interval:g} ms"] = launching_secs(
+                        classifier, tokens, given.rounds
+                    )
+            finally:
+                sys.setswitchinterval(before)
+        started = time.process_time()
+        tokenizer(texts)
+        tokenising = (time.process_time() - started) / len(texts)
+    for name, secs in result.items():
+        print(f"launching a micro-batch {name:24}{1e3 * secs:8.2f} ms")
+    print(f"tokenising a text{1e6 * tokenising:8.1f} µs of a core")
+    content = {"launching_secs": result, "tokenising_secs": tokenising}
+    print(f"Written to {write_json('gpu_host', content)}")
+
+
+if __name__ == "__main__":
+    main()
