@@ -1,4 +1,4 @@
-"""What a GPU's work costs the host, measured without a GPU: no kernel computes anything to speak of.
+"""What a GPU's work costs the host, measured without one: no kernel computes much.
 
     python bench/gpu_host.py [--rounds=200] [--intervals="0.005;0.001;0.0005;0.0002;0.0001"]
 

@@ -13,6 +13,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import linecache
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -228,8 +229,8 @@ def strict_gpu(capability: tuple[int, int] = CAPABILITY) -> Iterator[None]:
 @contextlib.contextmanager
 def fake_gpu(capability: tuple[int, int] = CAPABILITY) -> Iterator[None]:
     """A GPU that knows which tensors are its own, and computes nothing."""
-    cuda, loading, linears, attention = (
-        module_of(name) for name in ("cuda", "loading", "linears", "attention_on_gpu")
+    cuda, loading, linears, attention, scripted = (
+        module_of(name) for name in ("cuda", "loading", "linears", "attention_on_gpu", "scripted")
     )
     device = torch.device("cuda", 0)
     safe_open = loading.safe_open
@@ -269,6 +270,7 @@ def fake_gpu(capability: tuple[int, int] = CAPABILITY) -> Iterator[None]:
             (loading, "safe_open", Stored),
             # Values are compared, and there are none.
             (linears, "is_close", lambda *_: True),
+            (scripted, "is_close", lambda *_: True),
             (attention, "_problem", lambda *_: None),
         ):
             stack.enter_context(mock.patch.object(place, name, value))
@@ -277,11 +279,18 @@ def fake_gpu(capability: tuple[int, int] = CAPABILITY) -> Iterator[None]:
 
 
 def classify(
-    model: Path, texts: Sequence[str], precision: str = "bfloat16", **more: Any
+    model: Path,
+    texts: Sequence[str],
+    precision: str = "bfloat16",
+    at_once: bool = True,
+    **more: Any,
 ) -> tuple[Any, Any]:
     """The classifier of a stand-in, and what it says of the texts."""
     spec = module_of("classifier").ClassifierSpec(str(model), "GPU", precision, **more)
     classifier = spec.load()
+    network = classifier._passes.network
+    # Else a fault in the script would show nowhere but in the log.
+    assert network.grouping != "packed" or (network._at_once is not None) == at_once
     return classifier, classifier.classify(list(texts))
 
 
@@ -299,7 +308,11 @@ class _Mutating(importlib.abc.MetaPathFinder):
         assert spec.origin is not None
         source = Path(spec.origin).read_text()
         assert source.count(self._old) >= 1, f"{name} has no {self._old!r}"
-        code = compile(source.replace(self._old, self._new), spec.origin, "exec")
+        mutant = source.replace(self._old, self._new)
+        # Under a name of its own: what is scripted is read from there once more.
+        file = f"<{name} with {self._new!r}>"
+        linecache.cache[file] = (len(mutant), None, mutant.splitlines(keepends=True), file)
+        code = compile(mutant, file, "exec")
 
         class Loader(importlib.abc.Loader):
             def exec_module(self, module: ModuleType) -> None:

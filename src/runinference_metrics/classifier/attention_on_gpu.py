@@ -18,6 +18,7 @@ _LOG = logging.getLogger(__name__)
 # 8 bits, 11, or the 24 that a GPU computes in its own order.
 _TOLERANCES = {torch.bfloat16: 0.05, torch.float16: 0.01, torch.float32: 1e-3}
 _TRIED_LENGTHS = (5, 3, 1)
+FLASH, EFFICIENT = "flash", "efficient"
 
 # Of queries, keys and values of shape [rows, heads, width], the edges of the texts in queries and
 # in keys as int32, and the longest text of each, what is attended, in the queries' shape.
@@ -35,7 +36,7 @@ def on_gpu(heads: Heads, dtype: torch.dtype, device: torch.device) -> Attention:
         device: the GPU.
     """
     lacking: list[str] = []
-    for attention in (packed("flash", heads, _flash), packed("efficient", heads, _efficient)):
+    for attention in (packed(FLASH, heads, _flash), packed(EFFICIENT, heads, _efficient)):
         problem = _problem(attention, heads, dtype, device)
         if problem is None:
             if lacking:

@@ -18,6 +18,7 @@ from runinference_metrics.classifier.attention_on_cpu import on_cpu
 from runinference_metrics.classifier.attention_on_gpu import on_gpu
 from runinference_metrics.classifier.linears import Linear
 from runinference_metrics.classifier.network import Grouping
+from runinference_metrics.classifier.scripted import Parts, scripted
 from runinference_metrics.classifier.tokens import Tokens
 
 # SST-2's sentences have 23 tokens in the mean; a multiple of it and of the rows that are rounded to
@@ -108,6 +109,15 @@ class Layer:
         """The linear layers."""
         return *self.project.linears, self.attended, self.up, self.down
 
+    @property
+    def parts(self) -> tuple[Linear | Norm | None, ...]:
+        """The linear layers and norms in their order; None in the place of what is joined."""
+        first = self.project.linears
+        return (
+            *first, *([None] * (2 - len(first))), self.attended, self.attention_norm, self.up,
+            self.down, self.output_norm,
+        )  # fmt: skip
+
     def __call__(
         self, x: torch.Tensor, attend: Attend, asking: torch.Tensor | None = None
     ) -> torch.Tensor:
@@ -186,7 +196,7 @@ class PackedEncoder:
         self._head = head
         width = embeddings.words.shape[1]
         dtype = attention_dtype or embeddings.words.dtype
-        of_model = Heads(heads, width // heads)
+        of_model = self._heads = Heads(heads, width // heads)
         self.on_gpu = cuda.holds(embeddings.words)
         self._attention = (
             on_gpu(of_model, dtype, self.device) if self.on_gpu else on_cpu(of_model, dtype)
@@ -204,6 +214,7 @@ class PackedEncoder:
         linears = [one for layer in layers for one in layer.linears] + [head.hidden, head.output]
         self.side_by_side = not self.on_gpu and all(one.stateless for one in linears)
         self.num_bytes = sum(one.nbytes for one in tensors) + sum(one.num_bytes for one in linears)
+        self._at_once = scripted(self._parts(), self._one_by_one) if self.on_gpu else None
 
     @property
     def device(self) -> torch.device:
@@ -216,6 +227,9 @@ class PackedEncoder:
 
     def __call__(self, tokens: Tokens) -> torch.Tensor:
         """Logits, float32 of shape [texts, labels], on the device."""
+        return self._at_once(tokens) if self._at_once else self._one_by_one(tokens)
+
+    def _one_by_one(self, tokens: Tokens) -> torch.Tensor:
         count = len(tokens.ids)
         # Rows that belong to no text, and that nothing looks at.
         rows = self._more_rows(count)
@@ -229,6 +243,22 @@ class PackedEncoder:
         for layer in self._layers[:-1]:
             x = layer(x, attend)
         return self._head(self._first_tokens(x, tokens, rows))
+
+    def _parts(self) -> Parts:
+        embeddings = self._embeddings
+        norm = embeddings.norm
+        tables = [embeddings.words, embeddings.positions, norm.weight, norm.bias]
+        tables += [] if embeddings.types is None else [embeddings.types]
+        return Parts(
+            tables,
+            [one.parts for one in self._layers],
+            (self._head.hidden, self._head.output),
+            self._head.activation,
+            self._heads,
+            self.attention,
+            norm.eps,
+            embeddings.places,
+        )
 
     def probe(self, count: int) -> None:
         """Computes the first layer of so many tokens, as a measure of what all of them take."""

@@ -44,6 +44,9 @@ class Linear:
         stateless: whether several threads may compute with it at the same time.
         takes: how its inputs are quantised, if it takes them in 8 bits too.
         in_one_pass: whether its activation comes in the pass of the product.
+        weight: shape [outputs, inputs], on a GPU.
+        bias: shape [outputs], on a GPU.
+        activation: what is computed of the result, on a GPU.
     """
 
     apply: Apply
@@ -52,6 +55,9 @@ class Linear:
     stateless: bool = True
     takes: Quantised | None = None
     in_one_pass: bool = False
+    weight: torch.Tensor | None = None
+    bias: torch.Tensor | None = None
+    activation: Activation | None = None
 
     def __call__(self, x: torch.Tensor, added: torch.Tensor | None = None) -> torch.Tensor:
         return self.apply(x, added)
@@ -72,11 +78,14 @@ def linear(
     num_bytes = weight.nbytes + (0 if bias is None else bias.nbytes)
     plain = behind(lambda x: functional.linear(x, weight, bias), activation)
     if cuda.holds(weight):
+        with_gelu = None
         if bias is not None and activation is functional.gelu and weight.dtype in _GELU_STEPS:
             with_gelu = _with_gelu(weight, bias, plain)
-            if with_gelu:
-                return Linear(with_gelu, num_bytes, in_one_pass=True)
-    elif weight.dtype == torch.bfloat16:
+        return Linear(
+            with_gelu or plain, num_bytes, in_one_pass=with_gelu is not None,
+            weight=weight, bias=bias, activation=activation,
+        )  # fmt: skip
+    if weight.dtype == torch.bfloat16:
         packed = _packed_bfloat16(weight, bias, activation, plain)
         if packed:
             in_one_pass = fused(activation) != NOT_FUSED
@@ -105,7 +114,7 @@ def _with_gelu(weight: torch.Tensor, bias: torch.Tensor, plain: Apply) -> Apply 
     tried = torch.randn(ROWS_OF_A_PRIMITIVE, weight.shape[1], generator=generator)
     try:
         with torch.inference_mode():
-            x = cuda.upload(tried.numpy(), weight.device).to(weight.dtype)
+            x = tried.to(weight.device, weight.dtype)
             alike = is_close(apply(x, None), plain(x, None), _GELU_STEPS[weight.dtype])
     except Exception as error:
         _LOG.info("GELU is computed apart from the product: %s", first_line(error))
