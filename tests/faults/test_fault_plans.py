@@ -58,7 +58,7 @@ def clean(texts: Path) -> Outputs:
     found = outputs(texts, FaultPlan(), "clean")
     assert found.metrics["runinference"]["failed_batches_counter"] == 0
     assert found.metrics["faults"] == {
-        "reclassifications": 0, "timeouts": 0, "out_of_memory_retries": 0,
+        "reclassifications": 0, "timeouts": 0, "out_of_memory_retries": 0, "float32_retries": 0,
         "lowest_batch_tokens": None,
     }  # fmt: skip
     return found

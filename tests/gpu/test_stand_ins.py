@@ -83,7 +83,7 @@ def on_strict_gpu(models: dict[str, Model]) -> None:
         assert_right(found, models["distilbert"])
         effective = classifier.effective
         assert (effective.attention, effective.fused) == ("flash", "activation")
-        assert effective.switch_interval_micro_secs == 500
+        assert effective.switch_interval_micro_secs == 100
         assert found.stats.gpu_time.compute_micro_secs > 0
         assert_right(classifier.classify(TEXTS), models["distilbert"])
         _, found = classify(models["bert"].folder, TEXTS, max_batch_tokens=100)

@@ -110,6 +110,7 @@ def test_the_summary_is_that_of_every_batch(batches: int) -> None:
         "reclassifications": sum(one.reclassifications for one in failed),
         "timeouts": sum(one.timeouts for one in failed),
         "out_of_memory_retries": sum(one.stats.out_of_memory_retries for one in trace),
+        "float32_retries": sum(one.stats.float32_retries for one in trace),
         "lowest_batch_tokens": min((one for one in lowered if one is not None), default=None),
     }
     labels = Counter(dict.fromkeys(("GOOD", "BAD"), 0))

@@ -135,7 +135,9 @@ def test_a_launch_becomes_a_job_with_the_documented_workers(
     assert pool["machineType"] == machine_type
     assert (pool.get("diskSizeGb") or 0) == (50 if accelerator else 0)
     one_process = "no_use_multiple_sdk_containers" in described["experiments"]
-    assert one_process == (device == "GPU")
+    shared = any("use_nvidia_mps" in one for one in options)
+    assert shared == (accelerator == "nvidia-h100-80gb")
+    assert one_process == (device == "GPU" and not shared)
 
 
 def launch_job(dataflow: Dataflow, folder: Path) -> subprocess.CompletedProcess[str]:
