@@ -79,8 +79,8 @@ FIRST_TEXTS_ON_A_GPU = 2048
 # A little less than two, so that chance does not cut them into three.
 BUDGETS_AT_ONCE_ON_A_GPU = 1.9
 _FEWEST_TEXTS_ON_A_GPU = 64
-# The thread that launches kernels waits so long for each turn beside threads that compute in Python.
-# Launching beside three of them takes 232 ms with Python's own 5 ms, 19 with 0.5 and 9 with this
+# The thread that launches kernels waits so long for each turn beside threads that compute in
+# Python. Beside three of them it takes 232 ms with Python's own 5 ms, 19 with 0.5 and 9 with this
 # (bench/gpu_host.py, two cores of an AMD EPYC, no GPU); four such threads get a tenth less done.
 SWITCH_INTERVAL_ON_A_GPU_SECS = 0.0001
 _SHORT_TEXT, _WORD = "It is a film like many others.", "long "

@@ -223,12 +223,12 @@ class _Scripted:
         texts, count = len(tokens), len(tokens.ids)
         edges = np.cumsum(np.concatenate([[0], tokens.lengths]))
         numbers = [tokens.ids, self._places(tokens), edges]
-        has_types = tokens.type_ids is not None and len(self._embeddings) > _TYPES
-        if has_types:
-            numbers.append(tokens.type_ids)
+        types = tokens.type_ids if len(self._embeddings) > _TYPES else None
+        if types is not None:
+            numbers.append(types)
         found: torch.Tensor = self._script(
             cuda.upload(np.concatenate(numbers), self._device), count, texts, tokens.longest,
-            self._heads, self._embeddings, has_types, self._weights, self._head, *self._settings,
+            self._heads, self._embeddings, types is not None, self._weights, self._head, *self._settings,
         )  # fmt: skip
         return found
 
