@@ -228,7 +228,8 @@ class _Scripted:
             numbers.append(types)
         found: torch.Tensor = self._script(
             cuda.upload(np.concatenate(numbers), self._device), count, texts, tokens.longest,
-            self._heads, self._embeddings, types is not None, self._weights, self._head, *self._settings,
+            self._heads, self._embeddings, types is not None, self._weights, self._head,
+            *self._settings,
         )  # fmt: skip
         return found
 
