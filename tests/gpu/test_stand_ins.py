@@ -1,5 +1,6 @@
 """The GPU's path without a GPU, on two stand-ins; and whether they find faults that are planted."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -133,6 +134,39 @@ def test_every_precision_gives_what_a_cpu_gives(
     with strict_gpu():
         _, found = classify(models[name].folder, TEXTS, precision, max_batch_tokens=300)
     assert_right(found, models[name], 1e-5 if precision == "float32" else ROUNDING)
+
+
+def test_what_float16_cannot_hold_is_computed_again_on_a_cpu_too(
+    models: dict[str, Model], caplog: pytest.LogCaptureFixture
+) -> None:
+    model = models["overflowing"]
+    classifier = ClassifierSpec(str(model.folder), precision="float16").load()
+    with caplog.at_level(logging.WARNING, "runinference_metrics.classifier.second"):
+        for texts in (TEXTS, TEXTS[:3]):
+            found = classifier.classify(texts)
+            assert np.allclose(found.scores, model.scores[: len(texts)], atol=1e-5)
+            assert found.stats.float32_retries == len(texts)
+    # Loaded once.
+    assert len(caplog.messages) == 1
+
+
+def test_without_memory_for_float32_the_scores_stay_as_they_are(
+    models: dict[str, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier = ClassifierSpec(str(models["overflowing"].folder), precision="float16").load()
+    tried = []
+
+    def full(*_: Any) -> Any:
+        tried.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr("runinference_metrics.classifier.classifier.load_network", full)
+    for _ in range(2):
+        found = classifier.classify(TEXTS)
+        # They become dead letters, and the run says so.
+        assert set(found.winners) == {None}
+        assert found.stats.float32_retries == 0
+    assert len(tried) == 1
 
 
 def test_threads_do_not_get_each_other_s_answers(models: dict[str, Model]) -> None:

@@ -99,6 +99,7 @@ class Passes:
         before = self.budget.max_tokens
         for one in samples:
             times = max(1, self.budget.max_tokens // len(one.ids))
+            times = min(times, self._cutting.most_texts or times)
             # A single text that does not fit is none of those that are to be classified.
             with contextlib.suppress(TextFault):
                 self.start(one.repeated(times)).scores()

@@ -226,11 +226,13 @@ class _Scripted:
         types = tokens.type_ids if len(self._embeddings) > _TYPES else None
         if types is not None:
             numbers.append(types)
-        found: torch.Tensor = self._script(
-            cuda.upload(np.concatenate(numbers), self._device), count, texts, tokens.longest,
-            self._heads, self._embeddings, types is not None, self._weights, self._head,
-            *self._settings,
-        )  # fmt: skip
+        on_device = cuda.upload(np.concatenate(numbers), self._device)
+        # Else torch looks for operations to compile into one, for each size anew.
+        with torch.jit.optimized_execution(False):
+            found: torch.Tensor = self._script(
+                on_device, count, texts, tokens.longest, self._heads, self._embeddings,
+                types is not None, self._weights, self._head, *self._settings,
+            )  # fmt: skip
         return found
 
 
