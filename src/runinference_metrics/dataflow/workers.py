@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
+from runinference_metrics.dataflow.cores import usable_cores
 from runinference_metrics.dataflow.machines import cpu_machine
 from runinference_metrics.environment import IMAGE_VARIABLE
 from runinference_metrics.errors import UserError
@@ -47,7 +48,7 @@ def is_dataflow(options: PipelineOptions) -> bool:
 def local_workers(options: PipelineOptions) -> int:
     """How many workers a local run has; 0 asks for one a core, as in Beam."""
     asked = options.view_as(DirectOptions).direct_num_workers
-    return len(os.sched_getaffinity(0)) if asked == 0 else asked
+    return usable_cores() if asked == 0 else asked
 
 
 def threads_per_process(options: PipelineOptions) -> int | None:
@@ -58,7 +59,7 @@ def threads_per_process(options: PipelineOptions) -> int | None:
     if is_local(options):
         in_one_process = options.view_as(DirectOptions).direct_running_mode != "multi_processing"
         workers = 1 if in_one_process else local_workers(options)
-        return max(1, len(os.sched_getaffinity(0)) // workers)
+        return max(1, usable_cores() // workers)
     experiments = options.view_as(DebugOptions).experiments or []
     if ONE_PROCESS in experiments:
         return None

@@ -1,0 +1,111 @@
+"""What to expect of a GPU at most, before one is paid for: arithmetic, no measurement.
+
+    python bench/gpu_forecast.py
+
+The host's costs are those that `gpu_host.py` and `beam_share.py` measured here; what a GPU can do
+is its data sheet's. The slowest of the three bounds a worker: the GPU, tokenising, and Python under
+its lock. A GPU never quite reaches its data sheet; `make gpu` measures what it does reach.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from material import ROOT, TOKENS, write_json
+
+# DistilBERT's, as in products.py: six layers of 768 features, the last one for first tokens alone.
+WIDTH, INNER, LAYERS = 768, 3072, 6
+# Of a layer and token: what is written and read again between products, in features of two bytes.
+TRAFFIC_FEATURES = 24 * WIDTH
+# A micro-batch's, by table on a GPU.
+BUDGET_TOKENS = 32_768
+# A vCPU is one of a core's two threads.
+CORES_PER_VCPU = 0.5
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU of NVIDIA's data sheets, and the smallest machine with one.
+
+    Args:
+        name: its name.
+        tflops: 16-bit products without sparsity, in 10^12 a second.
+        gb_per_sec: its memory's bandwidth.
+        machine_type: Google's name.
+        vcpus: of that machine.
+        processes: that share it, see docs/workers.md.
+    """
+
+    name: str
+    tflops: float
+    gb_per_sec: float
+    machine_type: str
+    vcpus: int
+    processes: int = 1
+
+
+GPUS = (
+    Gpu("T4", 65, 320, "n1-standard-4", 4),
+    Gpu("L4", 121, 300, "g2-standard-4", 4),
+    Gpu("A100", 312, 1555, "a2-highgpu-1g", 12),
+    Gpu("H100", 989, 3350, "a3-highgpu-1g", 26, 26),
+)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a text costs the host, in seconds.
+
+    Args:
+        tokenising: of a core.
+        python: of a process, while it holds Python's lock.
+        launching: a micro-batch, likewise.
+    """
+
+    tokenising: float
+    python: float
+    launching: float
+
+
+def bounds(gpu: Gpu, host: Host, tokens: int = TOKENS) -> dict[str, float]:
+    """Texts a second that each part of a worker can do at most."""
+    products = WIDTH * (4 * WIDTH + 2 * INNER)
+    operations = 2 * tokens * products * (LAYERS - 1 + 1 / 6)
+    traffic_bytes = 2 * tokens * TRAFFIC_FEATURES * LAYERS
+    gpu_secs = operations / (1e12 * gpu.tflops) + traffic_bytes / (1e9 * gpu.gb_per_sec)
+    python_secs = host.python + host.launching * tokens / BUDGET_TOKENS
+    return {
+        "the GPU": 1 / gpu_secs,
+        "tokenising": gpu.vcpus * CORES_PER_VCPU / host.tokenising,
+        "Python": gpu.processes / python_secs,
+    }
+
+
+def measured(folder: Path) -> Host:
+    """The host's costs, as the two other benchmarks wrote them."""
+    host = json.loads((folder / "gpu_host.json").read_text())["results"]
+    share = json.loads((folder / "beam_share.json").read_text())["results"]
+    python = sum(1 / max(share[name]) for name in ("ours", "classifier's Python"))
+    return Host(host["tokenising_secs"], python, host["launching_secs"]["alone"])
+
+
+def main() -> None:
+    """Computes and prints; writes the result as JSON."""
+    host = measured(ROOT / "bench" / "out")
+    print("Arithmetic, not a measurement: at most so many texts/s, DistilBERT's size")
+    print(f"{'':6}{'machine':16}{'processes':>10}{'the GPU':>10}{'tokenising':>12}{'Python':>10}")
+    found = {}
+    for gpu in GPUS:
+        of_gpu = found[gpu.name] = bounds(gpu, host)
+        figures = (
+            f"{of_gpu['the GPU']:10,.0f}{of_gpu['tokenising']:12,.0f}{of_gpu['Python']:10,.0f}"
+        )
+        slowest = min(of_gpu, key=of_gpu.__getitem__)
+        print(
+            f"{gpu.name:6}{gpu.machine_type:16}{gpu.processes:>10}{figures}   {slowest} bounds it"
+        )
+    print(f"Written to {write_json('gpu_forecast', found)}")
+
+
+if __name__ == "__main__":
+    main()
