@@ -93,17 +93,13 @@ def main() -> None:
     """Computes and prints; writes the result as JSON."""
     host = measured(ROOT / "bench" / "out")
     print("Arithmetic, not a measurement: at most so many texts/s, DistilBERT's size")
-    print(f"{'':6}{'machine':16}{'processes':>10}{'the GPU':>10}{'tokenising':>12}{'Python':>10}")
+    print(f"{'':6}{'machine':16}{'processes':>10}{'the GPU':>12}{'tokenising':>12}{'Python':>12}")
     found = {}
     for gpu in GPUS:
         of_gpu = found[gpu.name] = bounds(gpu, host)
-        figures = (
-            f"{of_gpu['the GPU']:10,.0f}{of_gpu['tokenising']:12,.0f}{of_gpu['Python']:10,.0f}"
-        )
+        figures = "".join(f"{one:12,.0f}" for one in of_gpu.values())
         slowest = min(of_gpu, key=of_gpu.__getitem__)
-        print(
-            f"{gpu.name:6}{gpu.machine_type:16}{gpu.processes:>10}{figures}   {slowest} bounds it"
-        )
+        print(f"{gpu.name:6}{gpu.machine_type:16}{gpu.processes:>10}{figures}   {slowest} is least")
     print(f"Written to {write_json('gpu_forecast', found)}")
 
 
