@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from material import ROOT, TOKENS, write_json
+from operations import LAYERS, SHAPES, WIDTH
 
-# DistilBERT's, as in products.py: six layers of 768 features, the last one for first tokens alone.
-WIDTH, INNER, LAYERS = 768, 3072, 6
 # Of a layer and token: what is written and read again between products, in features of two bytes.
 TRAFFIC_FEATURES = 24 * WIDTH
 # A micro-batch's, by table on a GPU.
@@ -69,7 +68,8 @@ class Host:
 
 def bounds(gpu: Gpu, host: Host, tokens: int = TOKENS) -> dict[str, float]:
     """Texts a second that each part of a worker can do at most."""
-    products = WIDTH * (4 * WIDTH + 2 * INNER)
+    products = sum(outputs * inputs for outputs, inputs in SHAPES)
+    # Of the last layer about the keys and values of all tokens: a sixth.
     operations = 2 * tokens * products * (LAYERS - 1 + 1 / 6)
     traffic_bytes = 2 * tokens * TRAFFIC_FEATURES * LAYERS
     gpu_secs = operations / (1e12 * gpu.tflops) + traffic_bytes / (1e9 * gpu.gb_per_sec)

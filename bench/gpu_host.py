@@ -1,6 +1,6 @@
 """What a GPU's work costs the host, measured without one: no kernel computes much.
 
-    python bench/gpu_host.py [--rounds=200] [--intervals="0.005;0.001;0.0005;0.0002;0.0001"]
+    python bench/gpu_host.py [--rounds=100] [--intervals="0.005;0.001;0.0005;0.0002;0.0001"]
 
 Launching: a micro-batch of texts so few and an encoder so narrow, of DistilBERT's six layers, that
 nearly all of its time is Python's and torch's own; alone, and beside three threads that compute in

@@ -23,13 +23,11 @@ import torch
 
 from contest import Contender
 from material import ROOT, make_model, make_texts, write_json, write_texts
+from operations import LAYERS, SHAPES, useful_operations
 from runinference_metrics.classifier import attention_on_gpu
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
 from runinference_metrics.classifier.devices import auto_precision, gpu_problem
 
-# DistilBERT's linear layers, outputs x inputs: query, key and value; attended; up; down.
-SHAPES = ((2304, 768), (768, 768), (3072, 768), (768, 3072))
-LAYERS = 6
 PEER_BATCH_SIZE, PEER_TEXTS = 64, 4096
 PARITY_TEXTS = 512
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -178,13 +176,12 @@ def main() -> None:
         result["parity"] = parity(folder, texts[:PARITY_TEXTS])
         classifier = ClassifierSpec(folder, "GPU").load()
         effective = classifier.effective
-        stats = classifier.classify(texts).stats
         result["packed"] = speed(classifier, texts, given.rounds)
         products = matrix_products(
             effective.max_batch_tokens, getattr(torch, effective.precision), given.rounds
         )
-        per_token = LAYERS * sum(2 * outputs * inputs for outputs, inputs in SHAPES)
-        useful = result["packed"]["texts_per_sec"] / len(texts) * stats.tokens * per_token
+        # Not all tokens times all layers: of the last one only first tokens are computed.
+        useful = result["packed"]["texts_per_sec"] / len(texts) * useful_operations(path, texts)
         result |= {
             "precision": effective.precision,
             "attention": effective.attention,

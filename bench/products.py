@@ -14,23 +14,21 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch.nn import functional
-from transformers import AutoTokenizer
 
 from contender import needs_bfloat16
 from contest import Contender, names
 from material import SEED, machine, make_model, make_texts, write_json, write_texts
-from on_gpu import LAYERS, SHAPES
+from operations import SHAPES, useful_operations
 from runinference_metrics.classifier.host_memory import keep_freed_memory
 
 ROWS = (256, 512, 1024, 2048, 4096)
-WIDTH = 768
 # A measurement of the products lasts so long, and as long as the pass that is under way.
 LEAST_SECS = 0.3
 # What random inputs become in 8 bits; the speed does not depend on it.
@@ -136,21 +134,6 @@ class Products:
         with ThreadPoolExecutor(self._cores) as threads:
             found = list(threads.map(on_one, range(self._cores)))
         return [sum(of_cores) for of_cores in zip(*found, strict=True)]
-
-
-def useful_operations(folder: Path, texts: Sequence[str]) -> int:
-    """Multiplications and additions that classifying the texts needs, and not one more."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    lengths = [len(ids) for ids in tokenizer(list(texts))["input_ids"]]
-    whole = 2 * sum(outputs * inputs for outputs, inputs in SHAPES)
-    # Of the last layer the keys and values of all tokens, and the rest of the first ones.
-    keys_and_values = 2 * 2 * WIDTH * WIDTH
-    # Each token with each of its text, twice: compared, and taken.
-    return sum(
-        (LAYERS - 1) * (length * whole + 4 * length**2 * WIDTH)
-        + length * keys_and_values + (whole - keys_and_values) + 4 * length * WIDTH
-        for length in lengths
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
