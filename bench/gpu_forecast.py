@@ -8,6 +8,7 @@ its lock. A GPU never quite reaches its data sheet; `make gpu` measures what it 
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,8 +84,11 @@ def bounds(gpu: Gpu, host: Host, tokens: int = TOKENS) -> dict[str, float]:
 
 def measured(folder: Path) -> Host:
     """The host's costs, as the two other benchmarks wrote them."""
-    host = json.loads((folder / "gpu_host.json").read_text())["results"]
-    share = json.loads((folder / "beam_share.json").read_text())["results"]
+    needed = [folder / f"{name}.json" for name in ("gpu_host", "beam_share")]
+    for file in needed:
+        if not file.is_file():
+            sys.exit(f"{file} is not there: run bench/{file.stem}.py first")
+    host, share = (json.loads(file.read_text())["results"] for file in needed)
     python = sum(1 / max(share[name]) for name in ("ours", "classifier's Python"))
     return Host(host["tokenising_secs"], python, host["launching_secs"]["alone"])
 
