@@ -26,7 +26,8 @@ from contest import parted
 from material import ROOT, SEED, machine, make_texts, write_json
 from runinference_metrics.classifier import attention_on_gpu, cuda, scripted
 from runinference_metrics.classifier.classifier import ClassifierSpec
-from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier.tokens import Tokens
 
 TEXTS = 16
 BUSY_THREADS = 3

@@ -9,7 +9,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from conftest import make_model
 from runinference_metrics.classifier.dynamic_int8 import dynamic_int8, has_dot_products
 from runinference_metrics.classifier.padded_model import PaddedModel
-from runinference_metrics.classifier.tokens import Tokenizer
+from runinference_metrics.classifier.tokenizer import Tokenizer
 
 
 def test_a_layer_is_close_to_torch_s() -> None:

@@ -18,7 +18,7 @@ from runinference_metrics.classifier.quantising import observed, quantised_encod
 from runinference_metrics.classifier.ranges import Ranges
 from runinference_metrics.classifier.sample_texts import ordinary
 from runinference_metrics.classifier.static_int8 import levels
-from runinference_metrics.classifier.tokens import Tokenizer
+from runinference_metrics.classifier.tokenizer import Tokenizer
 
 
 def packed_encoder(model: Any, tokenizer: Tokenizer | None = None) -> PackedEncoder:

@@ -27,7 +27,8 @@ from transformers import (
 from conftest import make_model
 from runinference_metrics.classifier.classifier import ClassifierSpec
 from runinference_metrics.classifier.pairs import longest_first
-from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer
+from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier.tokens import TokenizedTexts
 from runinference_metrics.errors import UserError
 from runinference_metrics.records.record import Record, RecordBatch
 from runinference_metrics.records.text import Text

@@ -17,7 +17,7 @@ from runinference_metrics.classifier.quantising import observed, quantised_encod
 from runinference_metrics.classifier.ranges import MOST_ERROR, Ranges
 from runinference_metrics.classifier.sample_texts import ordinary
 from runinference_metrics.classifier.static_int8 import levels, static_int8
-from runinference_metrics.classifier.tokens import Tokenizer
+from runinference_metrics.classifier.tokenizer import Tokenizer
 
 FEATURES, OUTPUTS = 64, 48
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier.tokens import Tokens
 
 LENGTHS = st.lists(st.integers(1, 20), min_size=1, max_size=12).map(
     lambda some: sorted(some, reverse=True)

@@ -14,7 +14,8 @@ from runinference_metrics.classifier.members import Member
 from runinference_metrics.classifier.quantising import observed, quantised_layers
 from runinference_metrics.classifier.ranges import Ranges, Unfit
 from runinference_metrics.classifier.static_int8 import ALL_LEVELS, levels
-from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.folder import RANGES, ModelFolder
 from runinference_metrics.records.batching import Cutting

@@ -13,7 +13,7 @@ from runinference_metrics.classifier.loading import load_config, load_tokenizer,
 from runinference_metrics.classifier.members import Member
 from runinference_metrics.classifier.ranges import Ranges
 from runinference_metrics.classifier.static_int8 import levels
-from runinference_metrics.classifier.tokens import Tokenizer
+from runinference_metrics.classifier.tokenizer import Tokenizer
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.folder import RANGES, ModelFolder
 

@@ -31,7 +31,8 @@ from runinference_metrics.classifier.passes import Function, Passes, Started
 from runinference_metrics.classifier.precisions import EXACT
 from runinference_metrics.classifier.second import Second
 from runinference_metrics.classifier.token_budgets import Source, from_table, searched
-from runinference_metrics.classifier.tokens import TokenizedTexts, Tokenizer, Tokens
+from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier.tokens import TokenizedTexts, Tokens
 from runinference_metrics.models import heads
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.records.classification import Classification

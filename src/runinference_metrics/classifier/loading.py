@@ -22,7 +22,7 @@ from runinference_metrics.classifier.neighbours import Unusable, settle
 from runinference_metrics.classifier.network import Made
 from runinference_metrics.classifier.padded_model import PaddedModel
 from runinference_metrics.classifier.quantising import quantised_encoder
-from runinference_metrics.classifier.tokens import Tokenizer
+from runinference_metrics.classifier.tokenizer import Tokenizer
 from runinference_metrics.errors import UserError, first_line, one_line
 from runinference_metrics.models import weights
 from runinference_metrics.models.folder import RANGES, SINGLE_FILE, ModelFolder

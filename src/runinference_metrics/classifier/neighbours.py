@@ -7,7 +7,8 @@ import torch
 
 from runinference_metrics.classifier.network import Grouping
 from runinference_metrics.classifier.padded_model import PaddedModel
-from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.recovery.blame import is_of_device
 from runinference_metrics.recovery.memory import is_out_of_memory
 

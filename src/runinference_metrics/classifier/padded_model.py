@@ -11,7 +11,8 @@ from runinference_metrics.classifier import cuda
 from runinference_metrics.classifier.dynamic_int8 import dynamic_int8
 from runinference_metrics.classifier.linears import Linear, is_close
 from runinference_metrics.classifier.network import Grouping
-from runinference_metrics.classifier.tokens import Tokenizer, Tokens
+from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier.tokens import Tokens
 from runinference_metrics.recovery.blame import is_of_device
 from runinference_metrics.recovery.memory import is_out_of_memory
 
