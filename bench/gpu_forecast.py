@@ -3,8 +3,9 @@
     python bench/gpu_forecast.py
 
 The host's costs are those that `gpu_host.py` and `beam_share.py` measured here; what a GPU can do
-is its data sheet's. The slowest of the three bounds a worker: the GPU, tokenising, and Python under
-its lock. A GPU never quite reaches its data sheet; `make gpu` measures what it does reach.
+is its data sheet's. The slower of the two bounds a worker: the GPU, and Python, which is taken to
+hold its lock all the time that it tokenises too. A GPU never quite reaches its data sheet; `make
+gpu` measures what it does reach.
 """
 
 import json
@@ -19,8 +20,6 @@ from operations import LAYERS, SHAPES, WIDTH
 TRAFFIC_FEATURES = 24 * WIDTH
 # A micro-batch's, by table on a GPU.
 BUDGET_TOKENS = 32_768
-# A vCPU is one of a core's two threads.
-CORES_PER_VCPU = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,6 @@ class Gpu:
         tflops: 16-bit products without sparsity, in 10^12 a second.
         gb_per_sec: its memory's bandwidth.
         machine_type: Google's name.
-        vcpus: of that machine.
         processes: that share it, see docs/workers.md.
     """
 
@@ -40,15 +38,14 @@ class Gpu:
     tflops: float
     gb_per_sec: float
     machine_type: str
-    vcpus: int
     processes: int = 1
 
 
 GPUS = (
-    Gpu("T4", 65, 320, "n1-standard-4", 4),
-    Gpu("L4", 121, 300, "g2-standard-4", 4),
-    Gpu("A100", 312, 1555, "a2-highgpu-1g", 12),
-    Gpu("H100", 989, 3350, "a3-highgpu-1g", 26, 26),
+    Gpu("T4", 65, 320, "n1-standard-4"),
+    Gpu("L4", 121, 300, "g2-standard-4"),
+    Gpu("A100", 312, 1555, "a2-highgpu-1g"),
+    Gpu("H100", 989, 3350, "a3-highgpu-1g", 26),
 )
 
 
@@ -57,12 +54,10 @@ class Host:
     """What a text costs the host, in seconds.
 
     Args:
-        tokenising: of a core.
-        python: of a process, while it holds Python's lock.
+        python: of a process.
         launching: a micro-batch, likewise.
     """
 
-    tokenising: float
     python: float
     launching: float
 
@@ -77,7 +72,6 @@ def bounds(gpu: Gpu, host: Host, tokens: int = TOKENS) -> dict[str, float]:
     python_secs = host.python + host.launching * tokens / BUDGET_TOKENS
     return {
         "the GPU": 1 / gpu_secs,
-        "tokenising": gpu.vcpus * CORES_PER_VCPU / host.tokenising,
         "Python": gpu.processes / python_secs,
     }
 
@@ -90,14 +84,14 @@ def measured(folder: Path) -> Host:
             sys.exit(f"{file} is not there: run bench/{file.stem}.py first")
     host, share = (json.loads(file.read_text())["results"] for file in needed)
     python = sum(1 / max(share[name]) for name in ("ours", "classifier's Python"))
-    return Host(host["tokenising_secs"], python, host["launching_secs"]["alone"])
+    return Host(python, host["launching_secs"]["alone"])
 
 
 def main() -> None:
     """Computes and prints; writes the result as JSON."""
     host = measured(ROOT / "bench" / "out")
     print("Arithmetic, not a measurement: at most so many texts/s, DistilBERT's size")
-    print(f"{'':6}{'machine':16}{'processes':>10}{'the GPU':>12}{'tokenising':>12}{'Python':>12}")
+    print(f"{'':6}{'machine':16}{'processes':>10}{'the GPU':>12}{'Python':>12}")
     found = {}
     for gpu in GPUS:
         of_gpu = found[gpu.name] = bounds(gpu, host)

@@ -4,8 +4,8 @@
 
 Launching: a micro-batch of texts so few and an encoder so narrow, of DistilBERT's six layers, that
 nearly all of its time is Python's and torch's own; alone, and beside three threads that compute in
-Python, at several of the interpreter's switch intervals. A text: tokenising, and the classifier's
-Python around it.
+Python, at several of the interpreter's switch intervals. A text: all that the host does for it,
+with what it was before: each text through the tokenizers library, one operation at a time.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import torch
@@ -24,9 +25,11 @@ from transformers import AutoTokenizer, DistilBertConfig, DistilBertForSequenceC
 
 from contest import parted
 from material import ROOT, SEED, machine, make_texts, write_json
-from runinference_metrics.classifier import attention_on_gpu, cuda, scripted
-from runinference_metrics.classifier.classifier import ClassifierSpec
-from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier import attention_on_gpu, cuda, encoder, scripted
+from runinference_metrics.classifier import tokenizer as tokenizer_module
+from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
+from runinference_metrics.classifier.network import Network
+from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 from runinference_metrics.classifier.tokens import Tokens
 
 TEXTS = 16
@@ -87,9 +90,9 @@ def busy(threads: int) -> Iterator[None]:
             one.join()
 
 
-def launching_secs(classifier: object, tokens: Tokens, rounds: int) -> float:
+def launching_secs(classifier: Classifier, tokens: Tokens, rounds: int) -> float:
     """A micro-batch's launching, the median."""
-    network = classifier._passes.network  # type: ignore[attr-defined]
+    network = classifier._passes.network
     found = []
     with torch.inference_mode():
         for _ in range(rounds):
@@ -97,6 +100,42 @@ def launching_secs(classifier: object, tokens: Tokens, rounds: int) -> float:
             network(tokens)
             found.append(time.perf_counter() - started)
     return statistics.median(found)
+
+
+def stepwise() -> Any:
+    """No script: one operation after the other."""
+    return mock.patch.object(encoder, "scripted", return_value=None)
+
+
+def host_secs(classifier: Classifier, texts: list[str], launching: float) -> dict[str, float]:
+    """What a core spends on a text, the least of some rounds."""
+    tokens = classifier._tokenizer(texts).tokens
+    network = classifier._passes.network
+    instead: Any = _Nothing(network, len(classifier.label_names))
+    with mock.patch.object(classifier._passes, "network", instead):
+        found = []
+        for _ in range(5):
+            started = time.process_time()
+            classifier.classify(texts)
+            found.append(time.process_time() - started)
+    micro_batches = -(-len(tokens.ids) // AUTO_BATCH_TOKENS["GPU", "bfloat16"])
+    return {
+        "tokens and results": min(found) / len(texts),
+        "launching": launching * micro_batches / len(texts),
+    }
+
+
+class _Nothing:
+    """Stands in for a network whose launching is measured by itself."""
+
+    def __init__(self, network: Network, labels: int) -> None:
+        self._network, self._labels = network, labels
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
+    def __call__(self, tokens: Tokens) -> torch.Tensor:
+        return torch.zeros(len(tokens), self._labels)
 
 
 def main() -> None:
@@ -112,8 +151,7 @@ def main() -> None:
         folder = make_narrow(Path(temporary))
         classifier = ClassifierSpec(str(folder), precision="float32", threads=1).load()
         assert getattr(classifier._passes.network, "_at_once", True), "the script was not used"
-        tokenizer: Tokenizer = classifier._tokenizer
-        tokens = tokenizer(texts[:TEXTS]).tokens
+        tokens = classifier._tokenizer(texts[:TEXTS]).tokens
         launching_secs(classifier, tokens, given.rounds)
         result["alone"] = launching_secs(classifier, tokens, given.rounds)
         for interval in map(float, parted(given.intervals)):
@@ -126,13 +164,18 @@ def main() -> None:
                     )
             finally:
                 sys.setswitchinterval(before)
-        started = time.process_time()
-        tokenizer(texts)
-        tokenising = (time.process_time() - started) / len(texts)
+        now = host_secs(classifier, texts, result["alone"])
+        with mock.patch.object(tokenizer_module, "word_tokenizer", return_value=None), stepwise():
+            stepping = ClassifierSpec(str(folder), precision="float32", threads=1).load()
+            launching_secs(stepping, tokens, given.rounds)
+            result["alone, stepwise"] = launching_secs(stepping, tokens, given.rounds)
+            before_now = host_secs(stepping, texts, result["alone, stepwise"])
     for name, secs in result.items():
         print(f"launching a micro-batch {name:24}{1e3 * secs:8.2f} ms")
-    print(f"tokenising a text{1e6 * tokenising:8.1f} µs of a core")
-    content = {"launching_secs": result, "tokenising_secs": tokenising}
+    for what, one in (("now", now), ("before", before_now)):
+        parts = ", ".join(f"{part} {1e6 * secs:.2f}" for part, secs in one.items())
+        print(f"a text, {what:8}{1e6 * sum(one.values()):8.2f} µs of a core: {parts}")
+    content = {"launching_secs": result, "text_secs": now, "text_secs_before": before_now}
     print(f"Written to {write_json('gpu_host', content)}")
 
 
