@@ -16,6 +16,7 @@ from transformers import DistilBertConfig, DistilBertForSequenceClassification
 from conftest import make_model, tell_texts_apart, write_tokenizer
 from gpu_for_tests import classify, fake_gpu, module_of, mutated, strict_gpu
 from runinference_metrics.classifier.classifier import ClassifierSpec
+from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
 
 TEXTS = ["good film", "a bad film", "so bad " * 12, "a", "good " * 30, "film"] * 8
 T4 = (7, 5)
@@ -289,12 +290,13 @@ LENGTHS = {
 }
 
 
+@pytest.mark.parametrize("budget", [8192, AUTO_BATCH_TOKENS["GPU", "bfloat16"]])
 @pytest.mark.parametrize("kind", LENGTHS)
-def test_micro_batches_are_of_like_size(models: dict[str, Model], kind: str) -> None:
+def test_micro_batches_are_of_like_size(models: dict[str, Model], kind: str, budget: int) -> None:
     words = LENGTHS[kind](np.random.default_rng(5))
     texts = ["good " * round(count) for count in words]
     with strict_gpu():
-        classifier, _ = classify(models["distilbert"].folder, TEXTS, max_batch_tokens=8192)
+        classifier, _ = classify(models["distilbert"].folder, TEXTS, max_batch_tokens=budget)
         sizes: list[int] = []
         network = classifier._passes.network
 
@@ -312,4 +314,4 @@ def test_micro_batches_are_of_like_size(models: dict[str, Model], kind: str) -> 
         classifier.classify(texts)
     assert len(sizes) > 5
     assert max(sizes) <= 1.15 * np.mean(sizes)
-    assert max(sizes) <= 8192
+    assert max(sizes) <= budget

@@ -7,14 +7,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 import transformers
 
-from runinference_metrics.classifier import cuda, precisions
+from runinference_metrics.classifier import cuda
 from runinference_metrics.classifier.devices import (
     FLOAT16,
     check_device,
@@ -22,16 +21,15 @@ from runinference_metrics.classifier.devices import (
     instruction_sets,
 )
 from runinference_metrics.classifier.encoder import PackedEncoder
+from runinference_metrics.classifier.from_folder import from_folder
 from runinference_metrics.classifier.gpu import GpuMonitor
 from runinference_metrics.classifier.host_memory import keep_freed_memory
 from runinference_metrics.classifier.lanes import Lanes
-from runinference_metrics.classifier.loading import load_config, load_network, load_tokenizer
 from runinference_metrics.classifier.network import Grouping, Network
 from runinference_metrics.classifier.passes import Function, Passes, Started
-from runinference_metrics.classifier.precisions import EXACT
+from runinference_metrics.classifier.precisions import Loaded
 from runinference_metrics.classifier.second import Second
-from runinference_metrics.classifier.token_budgets import Source, from_table, searched
-from runinference_metrics.classifier.tokenizer import Tokenizer
+from runinference_metrics.classifier.token_budgets import Budget, Source, from_table, searched
 from runinference_metrics.classifier.tokens import TokenizedTexts, Tokens
 from runinference_metrics.models import heads
 from runinference_metrics.models.folder import ModelFolder
@@ -110,73 +108,46 @@ class Classifier:
             keep_freed_memory()
         self._function = folder.head.function
         self.label_names = folder.head.label_names
-        with ThreadPoolExecutor(1) as beside:
-            # Reading and digesting the weights takes as long as all else here.
-            digesting = beside.submit(folder.file_digests)
-            try:
-                config = load_config(folder)
-                # transformers knows what an architecture has where its config.json says nothing.
-                folder = folder.with_config(config.to_dict())
-                max_length = folder.max_length(spec.max_length)
-                vocabulary = getattr(config.get_text_config(), "vocab_size", None)
-                self._tokenizer = Tokenizer(load_tokenizer(folder), max_length, vocabulary)
-                loaded = precisions.load_in(
-                    spec.precision,
-                    spec.device,
-                    f"{spec.model!r} ({folder.architecture or config.model_type})",
-                    lambda precision: load_network(
-                        folder,
-                        config,
-                        self._tokenizer,
-                        precision,
-                        device,
-                        lambda: folder.weights_digest(digesting.result()),
-                    ),
-                )
-            finally:
-                # A file that is not the one recorded explains whatever else was found wrong.
-                digest = folder.digest(digesting.result())
-        self._network, self._precision = loaded.network, loaded.precision
+        model = from_folder(folder, spec.device, device, spec.precision, spec.max_length)
+        self._tokenizer, loaded = model.tokenizer, model.loaded
+        network = loaded.network
         self._monitor = GpuMonitor() if self._gpu else None
         # What does not compute side by side uses all cores in each of its products.
-        self._lanes = Lanes(torch.get_num_threads() if self._network.side_by_side else 1)
-        max_batch_tokens, found_in = self._max_batch_tokens(spec)
-        self._passes = self._passes_of(self._network, max_batch_tokens)
+        self._lanes = Lanes(torch.get_num_threads() if network.side_by_side else 1)
+        budget = self._budget(spec, loaded)
+        self._passes = self._passes_of(network, budget.max_tokens)
         self._second: Second | None = None
-        if self._precision == FLOAT16:
+        if loaded.precision == FLOAT16:
             self._second = Second(
                 lambda: self._passes_of(
-                    load_network(
-                        folder, config, self._tokenizer, EXACT, device, lambda: digest
-                    ).network,
-                    max(1, self._passes.budget.max_tokens // 2),
+                    model.exact_network(), max(1, self._passes.budget.max_tokens // 2)
                 )
             )
         self._texts_at_once: int | None = None
         if self._gpu:
             self._texts_at_once = FIRST_TEXTS_ON_A_GPU
             sys.setswitchinterval(SWITCH_INTERVAL_ON_A_GPU_SECS)
-            if self._passes.fill(self._samples(max_length)):
-                max_batch_tokens, found_in = self._passes.budget.max_tokens, Source.MEMORY
+            if self._passes.fill(self._samples()):
+                budget = Budget(self._passes.budget.max_tokens, Source.MEMORY)
                 _LOG.warning(
-                    "max_batch_tokens is %d: more do not fit the GPU's memory.", max_batch_tokens
+                    "max_batch_tokens is %d: more do not fit the GPU's memory.", budget.max_tokens
                 )
         self.effective = Effective(
             device_name=device_name(spec.device),
             instruction_sets=instruction_sets(spec.device),
-            precision=self._precision,
-            grouping=str(self._network.grouping),
-            attention=self._network.attention,
-            fused=self._network.fused,
+            precision=loaded.precision,
+            grouping=str(network.grouping),
+            attention=network.attention,
+            fused=network.fused,
             fallback=loaded.fallback,
             quantised=loaded.quantised,
-            max_batch_tokens=max_batch_tokens,
-            max_batch_tokens_from=found_in,
-            max_length=max_length,
+            max_batch_tokens=budget.max_tokens,
+            max_batch_tokens_from=budget.source,
+            max_length=model.max_length,
             threads=torch.get_num_threads(),
             switch_interval_micro_secs=round(1e6 * sys.getswitchinterval()),
-            model_architecture=folder.architecture or config.model_type,
-            model_digest=digest,
+            model_architecture=model.architecture,
+            model_digest=model.digest,
             torch_version=torch.__version__,
             transformers_version=transformers.__version__,
         )
@@ -185,31 +156,32 @@ class Classifier:
     def _passes_of(self, network: Network, max_tokens: int) -> Passes:
         return Passes(network, _FUNCTIONS[self._function], self._lanes, max_tokens, self._gpu)
 
-    def _samples(self, max_length: int) -> Iterator[Tokens]:
+    def _samples(self) -> Iterator[Tokens]:
         """A short text and the longest there can be, as far as the tokenizer takes them."""
-        for text in (_SHORT_TEXT, _WORD * max_length):
+        for text in (_SHORT_TEXT, _WORD * self._tokenizer.max_length):
             with contextlib.suppress(TextFault):
                 yield self._tokenizer([text]).tokens
 
-    def _max_batch_tokens(self, spec: ClassifierSpec) -> tuple[int, Source]:
+    def _budget(self, spec: ClassifierSpec, loaded: Loaded) -> Budget:
         if spec.max_batch_tokens:
-            return spec.max_batch_tokens, Source.PARAMETER
-        packed = isinstance(self._network, PackedEncoder)
+            return Budget(spec.max_batch_tokens, Source.PARAMETER)
+        network = loaded.network
+        packed = isinstance(network, PackedEncoder)
         instructions = instruction_sets(spec.device)
-        usual = from_table(spec.device, self._precision, instructions, packed)
-        if not (spec.searches and isinstance(self._network, PackedEncoder) and not self._gpu):
-            return usual, Source.TABLE
-        probe, lanes = self._network.probe, self._lanes
+        usual = from_table(spec.device, loaded.precision, instructions, packed)
+        if not (spec.searches and isinstance(network, PackedEncoder) and not self._gpu):
+            return Budget(usual, Source.TABLE)
+        probe, lanes = network.probe, self._lanes
 
         def side_by_side(tokens: int) -> None:
             lanes.map(_in_inference_mode(probe), [tokens] * lanes.count)
 
-        return searched(usual, side_by_side), Source.SEARCH
+        return Budget(searched(usual, side_by_side), Source.SEARCH)
 
     @property
     def model_bytes(self) -> int:
         """What the weights occupy: device memory on a GPU, host memory on a CPU."""
-        return self._network.num_bytes
+        return self._passes.network.num_bytes
 
     @property
     def gpus(self) -> int:
@@ -275,7 +247,7 @@ class Classifier:
         tokenized = self._tokenizer(texts)
         tokenize_nano_secs = time.perf_counter_ns() - started
         begun = _Begun(tokenized, self._passes.start(tokenized.tokens), tokenize_nano_secs)
-        if self._gpu and self._network.grouping == Grouping.PACKED:
+        if self._gpu and self._passes.network.grouping == Grouping.PACKED:
             mean = len(tokenized.tokens.ids) / len(texts)
             filling = BUDGETS_AT_ONCE_ON_A_GPU * self._passes.budget.max_tokens / mean
             self._texts_at_once = max(_FEWEST_TEXTS_ON_A_GPU, int(filling))

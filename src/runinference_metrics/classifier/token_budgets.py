@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
 from runinference_metrics.classifier.devices import INT8
@@ -40,6 +41,19 @@ class Source(StrEnum):
     SEARCH = "search"
     MEMORY = "memory"
     """What the device holds of the others."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a forward pass takes.
+
+    Args:
+        max_tokens: in tokens.
+        source: where that is from.
+    """
+
+    max_tokens: int
+    source: Source
 
 
 def from_table(
