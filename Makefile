@@ -190,6 +190,8 @@ $(VENV)/ready-convert: $(VENV)/ready requirements-convert.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-convert.txt
 	@touch $@
 
-$(VENV)/ready-dev: $(VENV)/ready requirements-convert.txt requirements-dev.txt
+$(VENV)/ready-dev: $(VENV)/ready requirements-convert.txt requirements-dev.txt tests/metrics/requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target build/reference -r tests/metrics/requirements.txt
 	@touch $@

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from importlib.resources import files
 from typing import Any
 
@@ -10,6 +11,7 @@ from jsonschema import Draft202012Validator
 from runinference_metrics.metrics.document import document_of
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.summary import Summary
+from runinference_metrics.records.certainty import SCORE_UNIT, Certainty, bin_of
 from runinference_metrics.records.events import (
     BatchMeasured,
     Began,
@@ -18,6 +20,7 @@ from runinference_metrics.records.events import (
     FileFound,
     PartRead,
 )
+from runinference_metrics.records.example import Example
 from runinference_metrics.records.faults import NO_FAULTS, Faults
 from runinference_metrics.records.measured import BatchRun, BatchStats, Effective, Machine, Worker
 
@@ -27,8 +30,8 @@ PARAMETERS = {
     "input": ["a.txt"], "output": "out", "device": "CPU", "model": "models/demo",
     "min_batch_size": 64, "max_batch_size": 512, "max_batch_tokens": "auto", "max_length": "auto",
     "precision": "auto", "text_field": "text", "text_pair_field": "", "id_field": "",
-    "keep_fields": [], "max_failure_rate": 0.05, "inference_timeout_secs": 0, "prices": "",
-    "overwrite": False,
+    "keep_fields": [], "label_field": "", "max_failure_rate": 0.05, "inference_timeout_secs": 0,
+    "prices": "", "thresholds": "", "overwrite": False,
 }  # fmt: skip
 
 
@@ -87,9 +90,20 @@ def make_batch(rng: random.Random, texts: int | None = None, workers: int = 3) -
         lengths=lengths, out_of_memory_retries=2 * full,
         lowered_batch_tokens=rng.randint(1, 999) if full else None,
     )  # fmt: skip
-    labels = {name: n for name, n in (("GOOD", good), ("BAD", texts - good)) if n}
-    scores = {name: n * rng.randint(500_000, 1_000_000) for name, n in labels.items()}
-    return BatchMeasured(run, stats, labels, scores, rng.getrandbits(60))
+    labels = Counter({name: n for name, n in (("GOOD", good), ("BAD", texts - good)) if n})
+    return BatchMeasured(run, stats, labels, make_certainty(rng, labels), None, rng.getrandbits(60))
+
+
+def make_certainty(rng: random.Random, labels: Counter[str]) -> Certainty:
+    """How sure a model could have been: all texts of a label have the same score."""
+    found = Certainty()
+    for name, texts in labels.items():
+        score_units = rng.randint(500_000, 1_000_000)
+        found.units[name] = texts * score_units
+        found.bins[name, bin_of(score_units)] = texts
+        score, position = score_units * SCORE_UNIT, rng.randint(1, 10**6)
+        found.least.append(Example(score, name, None, (f"a {name} film",), "a.txt", position))
+    return found
 
 
 def make_document(
@@ -110,13 +124,22 @@ def make_document(
         batch = make_batch(rng, texts)
         if label:
             count = batch.stats.texts
-            batch = BatchMeasured(batch.run, batch.stats, {label: count}, {label: count}, 1)
+            labels = Counter({label: count})
+            sure = make_certainty(rng, labels)
+            batch = BatchMeasured(batch.run, batch.stats, labels, sure, None, 1)
         summary.add(batch)
     for reason in dead_letters or []:
         summary.add(DeadLettered(reason))
     read = summary.predicted + summary.dead_letters.total()
     for event in [FileFound(1000), PartRead("a.txt", read, 0)] if files is None else files:
         summary.add(event)
+    return document_of_batches(summary, prices, parameters)
+
+
+def document_of_batches(
+    summary: Summary, prices: Prices | None = None, parameters: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The document of a summary."""
     facts = {
         "job": "a job", "runner": "DirectRunner", "version": "0", "beam_version": "2",
         "python_version": "3", "parameters": parameters or PARAMETERS,

@@ -10,7 +10,14 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from runinference_metrics.errors import INTERRUPTED, Interrupted, RunFailed, UserError
+from runinference_metrics.errors import (
+    INTERRUPTED,
+    NOT_GOOD_ENOUGH,
+    Interrupted,
+    RunFailed,
+    ThresholdsFailed,
+    UserError,
+)
 
 USAGE = """usage: python -m runinference_metrics COMMAND
 
@@ -45,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Returns:
-        0 done, 1 the run failed, 2 the user's input was wrong, 130 somebody ended it.
+        0 done, 1 the run failed, 2 the user's input was wrong, 3 it is done and not as good as its
+        thresholds say, 130 somebody ended it.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -65,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return INTERRUPTED
+    except ThresholdsFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_GOOD_ENOUGH
     except RunFailed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -4,6 +4,8 @@ from runinference_metrics.redaction import redact
 
 # What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
 INTERRUPTED = 130
+# A scheduler tells by it a run that is not good enough from one that broke.
+NOT_GOOD_ENOUGH = 3
 
 
 class UserError(Exception):
@@ -41,6 +43,10 @@ class RunFailed(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(redact(" ".join(message.split())))
+
+
+class ThresholdsFailed(RunFailed):
+    """The run is done, and not as good as it must be: one line, exit code 3."""
 
 
 class Interrupted(RunFailed):

@@ -19,6 +19,7 @@ from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.reading.transform import ReadBatches
 from runinference_metrics.records.events import BatchMeasured, DeadLettered
 from runinference_metrics.records.record import ClassifiedBatch, Rejected
+from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.writing.shards import WriteDeadLetters, WritePredictions
 from runinference_metrics.writing.summary import WriteSummary
 
@@ -37,6 +38,7 @@ class Plan:
             share a file. One local process streams instead, in memory that does not grow.
         facts: what metrics.json says of the run beside its figures: runner, job, versions.
         prices: what resources cost, if the user said so.
+        thresholds: what the run must keep to be good.
         accelerator: the GPU that the inference step alone is to have, as a resource hint.
     """
 
@@ -48,6 +50,7 @@ class Plan:
     spread: bool
     facts: dict[str, Any]
     prices: Prices | None
+    thresholds: Sequence[Threshold] = ()
     accelerator: str | None = None
 
 
@@ -79,6 +82,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
             settings.output,
             plan.facts,
             plan.prices,
+            plan.thresholds,
             [predictions, dead_letters],
             Limits(settings.max_failure_rate, settings.max_failed_files),
         )

@@ -118,7 +118,7 @@ def test_the_summary_is_that_of_every_batch(batches: int) -> None:
         labels.update(one.labels)
     assert {row["label"]: row["texts"] for row in found["labels"]} == dict(+labels)
     for row in found["labels"]:
-        units = sum(one.score_units.get(row["label"], 0) for one in trace)
+        units = sum(one.certainty.units[row["label"]] for one in trace)
         assert row["mean_score"] == pytest.approx(units / 1e6 / row["texts"])
     assert sum(row["texts"] for row in found["workers"]) == beam["num_inferences"]
     for row in found["workers"]:
@@ -162,7 +162,7 @@ def test_worker_rows_are_bounded_in_any_grouping() -> None:
     events: list[Event] = [
         BatchMeasured(
             type(batch.run)(START_MICRO_SECS + number, 5, 5, make_worker(number)),
-            batch.stats, batch.labels, batch.score_units, 0,
+            batch.stats, batch.labels, batch.certainty, None, 0,
         )
         for number in range(count)
     ]  # fmt: skip
@@ -193,7 +193,7 @@ def test_a_batch_says_labels_and_scores_of_what_was_predicted() -> None:
     run = make_batch(random.Random(1)).run
     measured = BatchMeasured.of(ClassifiedBatch(records, found, run))
     assert measured.labels == {"P": 2}
-    assert measured.score_units == {"P": 1_600_000}
+    assert measured.certainty.units == {"P": 1_600_000}
 
 
 def test_summarising_is_cheap() -> None:

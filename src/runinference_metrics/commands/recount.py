@@ -39,6 +39,8 @@ class Recount:
     Args:
         predictions: lines that are predictions.
         labels: predictions by label.
+        right_labels: predictions by their right label and whether they have it; those that have
+            such a field.
         reasons: dead letters by reason.
         shards: shards by kind.
         files: input files of which there is a row.
@@ -48,6 +50,7 @@ class Recount:
 
     predictions: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    right_labels: Counter[tuple[str, bool]] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     shards: Counter[str] = field(default_factory=Counter)
     files: int = 0
@@ -71,7 +74,7 @@ class _Row:
         ValueError: the line is none of this kind; says why, without quoting it.
     """
 
-    __slots__ = ("key", "name")
+    __slots__ = ("key", "name", "right_label")
 
     def __init__(self, kind: str, line: bytes) -> None:
         row = orjson.loads(line)
@@ -83,6 +86,7 @@ class _Row:
             what = "label" if kind == PREDICTIONS else "reason"
             raise ValueError(f"it is no JSON object with {what}, source and position")
         self.name = name
+        self.right_label = row.get("right_label")
         self.key = (source, position)
 
 
@@ -183,6 +187,8 @@ def _count(paths: list[str], found: Recount) -> "array[int]":
             if kind == PREDICTIONS:
                 found.predictions += 1
                 found.labels[row.name] += 1
+                if row.right_label is not None:
+                    found.right_labels[row.right_label, row.right_label == row.name] += 1
             else:
                 found.reasons[row.name] += 1
         if bad > _MOST_NAMED:
@@ -249,6 +255,11 @@ def _compare(document: dict[str, Any], found: Recount) -> None:
             (f"predictions of {label}", labels.get(label, 0), found.labels[label])
             for label in sorted({*labels, *found.labels})
         ]
+    for label in (document["quality"] or {}).get("labels", []):
+        name = label["label"]
+        right, wrong = (found.right_labels[name, one] for one in (True, False))
+        pairs.append((f"rows whose right label is {name}", label["right"], right + wrong))
+        pairs.append((f"right predictions of {name}", label["hits"], right))
     found.differences += [
         f"{name}: metrics.json says {said:,}, the shards have {counted:,}"
         for name, said, counted in pairs

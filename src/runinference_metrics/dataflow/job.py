@@ -119,6 +119,9 @@ def document_of(
         "workers": [],
         "timeline": None,
         "labels": [],
+        "certainty": None,
+        "quality": None,
+        "thresholds": [],
         "derived": sections.derived(inferences, tokens, latency.sum, run["wall_secs"]),
         **sections.costs(_resources(known), prices, inferences),
     }

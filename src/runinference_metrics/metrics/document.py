@@ -2,22 +2,31 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from runinference_metrics.metrics.certainty import certainty, scores
 from runinference_metrics.metrics.distribution import RELATIVE_ERROR, Distribution
 from runinference_metrics.metrics.prices import Prices, Resources
+from runinference_metrics.metrics.quality import quality
+from runinference_metrics.metrics.ratio import ratio
 from runinference_metrics.metrics.summary import Summary, WorkerTotals
+from runinference_metrics.metrics.verdicts import verdicts
 from runinference_metrics.records import names
-from runinference_metrics.records.events import SCORE_UNIT
+from runinference_metrics.records.certainty import SCORE_UNIT
+from runinference_metrics.records.threshold import Threshold
 
 # Rises when a reader of metrics.json would have to change.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 def document_of(
-    summary: Summary, facts: dict[str, Any], prices: Prices | None, ended_micro_secs: int
+    summary: Summary,
+    facts: dict[str, Any],
+    prices: Prices | None,
+    ended_micro_secs: int,
+    thresholds: Sequence[Threshold] = (),
 ) -> dict[str, Any]:
     """The content of metrics.json, computed inside the pipeline.
 
@@ -26,7 +35,15 @@ def document_of(
         facts: what was known at launch: runner, job, versions, parameters.
         prices: what resources cost, if the user said so.
         ended_micro_secs: when the predictions had been written, since the epoch.
+        thresholds: what the run must keep to be good.
     """
+    document = _measured(summary, facts, prices, ended_micro_secs)
+    return {**document, "thresholds": verdicts(document, thresholds)}
+
+
+def _measured(
+    summary: Summary, facts: dict[str, Any], prices: Prices | None, ended_micro_secs: int
+) -> dict[str, Any]:
     began = ended_micro_secs if summary.began is None else summary.began
     wall_secs = (ended_micro_secs - began) / 1e6
     dead = dict(sorted(summary.dead_letters.items(), key=lambda item: (-item[1], item[0])))
@@ -76,6 +93,8 @@ def document_of(
         "workers": _workers(summary),
         "timeline": summary.timeline.as_json(began),
         "labels": _labels(summary),
+        "certainty": certainty(summary.certainty, summary.predicted),
+        "quality": quality(summary.quality),
         "derived": derived(
             summary.num_inferences, summary.tokens, summary.distributions[names.LATENCY].sum,
             wall_secs,
@@ -197,11 +216,6 @@ def costs(resources: Resources, prices: Prices | None, num_inferences: int) -> d
     return {"resources": asdict(resources), "cost": cost}
 
 
-def ratio(part: float, whole: float | None) -> float | None:
-    """`part / whole`; None where there is nothing to divide by."""
-    return part / whole if whole else None
-
-
 def _of_counts(counts: dict[int, int]) -> dict[str, Any]:
     values = Distribution()
     for value in sorted(counts):
@@ -215,7 +229,8 @@ def _labels(summary: Summary) -> list[dict[str, Any]]:
             "label": label,
             "texts": texts,
             "share": texts / summary.predicted,
-            "mean_score": summary.score_units[label] * SCORE_UNIT / texts,
+            "mean_score": summary.certainty.units[label] * SCORE_UNIT / texts,
+            "scores": scores(summary.certainty, label),
         }
         for label, texts in sorted(summary.labels.items(), key=lambda item: (-item[1], item[0]))
     ]

@@ -11,6 +11,7 @@ from runinference_metrics.metrics.distribution import Distribution
 from runinference_metrics.metrics.files import Files
 from runinference_metrics.metrics.timeline import Timeline
 from runinference_metrics.records import names
+from runinference_metrics.records.certainty import Certainty
 from runinference_metrics.records.events import (
     BatchMeasured,
     Began,
@@ -21,6 +22,7 @@ from runinference_metrics.records.events import (
 )
 from runinference_metrics.records.faults import Faults
 from runinference_metrics.records.measured import BatchStats, GpuSample, Machine, Worker
+from runinference_metrics.records.quality import Quality
 from runinference_metrics.records.startup import Startup
 
 # A row a process; further processes share one row. Dataflow allows some 4,000 machines with many
@@ -64,7 +66,8 @@ class Summary:
         self.blank = 0
         self.dead_letters: Counter[str] = Counter()
         self.labels: Counter[str] = Counter()
-        self.score_units: Counter[str] = Counter()
+        self.certainty = Certainty()
+        self.quality: Quality | None = None
         self.fingerprint = 0
         self.num_inferences = 0
         self.tokens = 0
@@ -134,7 +137,8 @@ class Summary:
             # All of its texts failed: it is no batch in Beam's metrics.
             return
         self.labels.update(batch.labels)
-        self.score_units.update(batch.score_units)
+        self.certainty.merge(batch.certainty)
+        self._add_quality(batch.quality)
         self.fingerprint = (self.fingerprint + batch.fingerprint) % 2**64
         self.num_inferences += stats.texts
         self.tokens += stats.tokens
@@ -165,6 +169,11 @@ class Summary:
         )
         self._add_worker(run.worker, totals)
         self._limit_workers()
+
+    def _add_quality(self, quality: Quality | None) -> None:
+        if quality:
+            self.quality = self.quality or Quality()
+            self.quality.merge(quality)
 
     def _add_startup(self, startup: Startup | None) -> None:
         for name, milli_secs in startup.by_name().items() if startup else ():
@@ -212,8 +221,10 @@ class Summary:
             "failed_batches", *names.FAULTS,
         ):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("dead_letters", "labels", "score_units", "lengths", "gpu_utilization"):
+        for name in ("dead_letters", "labels", "lengths", "gpu_utilization"):
             getattr(self, name).update(getattr(other, name))
+        self.certainty.merge(other.certainty)
+        self._add_quality(other.quality)
         self._lowest(other.lowest_batch_tokens)
         self.gpu_peak_memory_bytes = max(self.gpu_peak_memory_bytes, other.gpu_peak_memory_bytes)
         self.fingerprint = (self.fingerprint + other.fingerprint) % 2**64

@@ -79,6 +79,19 @@ FILES: tuple[Parameter, ...] = (
         regex=form.FIELD,
     ),
     Parameter(
+        "label_field",
+        "Right label field",
+        "The field or column that holds each row's right label, by name or number. The report then "
+        "says how right the model is: accuracy, precision, recall, F1, confusion, calibration. "
+        "Leave it empty when rows have none.",
+        "",
+        "the name of a field, or nothing",
+        values.optional_text,
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
         "overwrite",
         "Overwrite earlier results",
         "When true, the results of an earlier run, and what a killed run left, are deleted from "

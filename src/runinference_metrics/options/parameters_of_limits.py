@@ -64,6 +64,20 @@ LIMITS: tuple[Parameter, ...] = (
         regex=form.GCS_FILE,
     ),
     Parameter(
+        "thresholds",
+        "Thresholds",
+        "What the job must keep to be good, with ; between, such as accuracy>=0.9; "
+        "cost_per_million<0.1; p95(inference_batch_latency_micro_secs)<200000; or a file, local or "
+        "gs://, with one a line. If one fails, the job fails when all is written; warn before one "
+        "only says so.",
+        "",
+        "figures with <, <=, > or >= and a number, ; between them; or a file of them",
+        values.thresholds,
+        "TEXT",
+        form.LIMITS,
+        regex=form.FIELD,
+    ),
+    Parameter(
         "min_batch_size",
         "Smallest batch",
         "Batches with fewer texts than this are joined with the next ones before inference. "

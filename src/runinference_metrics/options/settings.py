@@ -31,6 +31,7 @@ class Settings:
     text_pair_field: str
     id_field: str
     keep_fields: tuple[str, ...]
+    label_field: str
     input_format: str
     delimiter: str
     header: str | tuple[str, ...]
@@ -41,6 +42,7 @@ class Settings:
     inference_timeout_secs: int
     start_timeout_secs: int
     prices: str
+    thresholds: str
     overwrite: bool
 
     def __post_init__(self) -> None:
@@ -55,6 +57,12 @@ class Settings:
                 "text_pair_field",
                 "another field than --text_field, or nothing",
                 repr(self.text_pair_field),
+            )
+        if self.label_field in (self.text_field, self.text_pair_field) and self.label_field:
+            raise UserError(
+                "label_field",
+                "another field than those with the texts, or nothing",
+                repr(self.label_field),
             )
         accelerator(self.accelerator)
         if self.precision == "int8" and self.device == "GPU":

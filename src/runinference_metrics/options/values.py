@@ -46,6 +46,11 @@ def optional_file(text: str) -> str:
     return found
 
 
+def thresholds(text: str) -> str:
+    """Thresholds, read later, which have < or > in them; or the address of a file, or nothing."""
+    return text.strip() if re.search("[<>]", text) else optional_file(text)
+
+
 def model(given: str) -> str:
     """A folder, or a name on the hub; "bundled" is the image's own, in a checkout the demo model.
 

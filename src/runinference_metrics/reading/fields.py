@@ -6,6 +6,7 @@ from typing import Any
 
 from runinference_metrics.reading import limits, rejections
 from runinference_metrics.records.record import Record, Rejected
+from runinference_metrics.records.right_labels import as_text
 from runinference_metrics.records.text import Text, strings
 
 # Enough field names to see what a row is, in a detail that stays a sentence.
@@ -20,6 +21,7 @@ class RowFields:
     id_field: str
     keep_fields: tuple[str, ...]
     text_pair_field: str = ""
+    label_field: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -32,8 +34,8 @@ class RowFields:
     def named(self) -> tuple[str, ...]:
         """All fields that the user asks for by name."""
         kept = () if self.keep_fields == ("*",) else self.keep_fields
-        by_name = (*self.texts, *((self.id_field,) if self.id_field else ()), *kept)
-        return tuple(dict.fromkeys(by_name))
+        single = (one for one in (self.id_field, self.label_field) if one)
+        return tuple(dict.fromkeys((*self.texts, *single, *kept)))
 
     def kept(self, row: dict[str, Any]) -> dict[str, Any]:
         """The fields to carry along."""
@@ -88,7 +90,8 @@ class RowFields:
             if num_bytes > limits.MAX_TEXT_BYTES:
                 return rejections.text_too_long(num_bytes, raw, source, number, row_id)
         kept = self.kept(row) if self.keep_fields else None
-        return Record(text, source, number, row_id, kept, row_bytes)
+        right = as_text(row.get(self.label_field)) if self.label_field else None
+        return Record(text, source, number, row_id, kept, row_bytes, right)
 
 
 def _no_string(row: dict[str, Any], name: str, what: str) -> tuple[str, str]:

@@ -40,6 +40,7 @@ class Preview:
         first: the fields that rows have, in their order, each with its first value; none where
             rows have no fields.
         texts: the texts of the rows that a run would classify.
+        right_labels: the rows' own labels, those that there are.
         rows: how many rows were looked at.
         blank: how many of them have no text.
         rejected: how many of them a run would reject, by reason.
@@ -57,6 +58,7 @@ class Preview:
     doubt: Unclear | None = None
     first: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[Text, ...] = ()
+    right_labels: tuple[str, ...] = ()
     rows: int = 0
     blank: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class _Seen:
 
     first: dict[str, Any] = field(default_factory=dict)
     texts: list[Text] = field(default_factory=list)
+    right_labels: list[str] = field(default_factory=list)
     rows: int = 0
     blank: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -118,6 +121,8 @@ class _Seen:
         self.row_bytes += 1
         if isinstance(row, Record):
             self.texts.append(row.text)
+            if row.right_label:
+                self.right_labels.append(row.right_label)
             self.row_bytes += row.row_bytes
         elif row is None:
             self.blank += 1
@@ -187,8 +192,9 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
     """
     seen = _Seen()
     watched = _Watched(
-        fields.text_field, fields.id_field, fields.keep_fields, fields.text_pair_field, seen
-    )
+        fields.text_field, fields.id_field, fields.keep_fields, fields.text_pair_field,
+        fields.label_field, seen,
+    )  # fmt: skip
     rows = Rows(FileRange(path), watched, options, _open_beginning)
     whole = False
     with contextlib.suppress(_Enough), contextlib.closing(iter(rows)) as outcomes:
@@ -205,6 +211,7 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
         _doubt(rows.sample, rows.file_format, options),
         seen.first,
         tuple(seen.texts),
+        tuple(seen.right_labels),
         seen.rows,
         seen.blank,
         seen.rejected,

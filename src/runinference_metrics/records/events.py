@@ -1,12 +1,12 @@
 """What happens in a run, as the summary counts it."""
 
+from collections import Counter
 from dataclasses import dataclass
 
+from runinference_metrics.records.certainty import SCORE_UNIT, Certainty
 from runinference_metrics.records.measured import BatchRun, BatchStats
+from runinference_metrics.records.quality import Quality
 from runinference_metrics.records.record import ClassifiedBatch
-
-# Scores are summed as whole numbers of this size, which add up the same in any order.
-SCORE_UNIT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +69,36 @@ class BatchMeasured:
         run: when and where.
         stats: what it took.
         labels: predicted texts by label.
-        score_units: sum of the winning scores by label, in `SCORE_UNIT`.
+        certainty: how sure the model was of them.
+        quality: how right it was; None where the rows' own labels are not asked for.
         fingerprint: see `RecordBatch.fingerprint`.
     """
 
     run: BatchRun
     stats: BatchStats
-    labels: dict[str, int]
-    score_units: dict[str, int]
+    labels: Counter[str]
+    certainty: Certainty
+    quality: Quality | None
     fingerprint: int
 
     @classmethod
     def of(cls, classified: ClassifiedBatch) -> "BatchMeasured":
         """What a batch says of itself."""
         found = classified.classification
-        labels: dict[str, int] = {}
-        score_units: dict[str, int] = {}
-        for winner, scores in zip(found.winners, found.scores, strict=True):
-            if winner is not None:
-                label = found.label_names[winner]
-                labels[label] = labels.get(label, 0) + 1
-                units = round(scores[winner] / SCORE_UNIT)
-                score_units[label] = score_units.get(label, 0) + units
-        return cls(classified.run, found.stats, labels, score_units, classified.batch.fingerprint())
+        labels = Counter(found.label_names[one] for one in found.winners if one is not None)
+        scores = [
+            (at, round(scores[winner] / SCORE_UNIT))
+            for at, (winner, scores) in enumerate(zip(found.winners, found.scores, strict=True))
+            if winner is not None
+        ]
+        return cls(
+            classified.run,
+            found.stats,
+            labels,
+            Certainty.of(classified, scores),
+            Quality.of(classified, scores),
+            classified.batch.fingerprint(),
+        )
 
 
 Event = Began | FileFound | PartRead | DeadLettered | BatchMeasured

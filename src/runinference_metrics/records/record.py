@@ -13,8 +13,10 @@ from typing import Any
 import orjson
 
 from runinference_metrics.records.classification import Classification
+from runinference_metrics.records.example import Example
 from runinference_metrics.records.measured import BatchRun
-from runinference_metrics.records.text import Text
+from runinference_metrics.records.right_labels import right_labels
+from runinference_metrics.records.text import Text, strings
 
 # A pair begins its CRC-32 elsewhere: no single text reads as a pair.
 _PAIR_CRC = 1
@@ -40,6 +42,8 @@ class Record:
         id: the value of `id_field`, if any.
         fields: the kept fields, if any.
         row_bytes: the size of the row that it was read from.
+        right_label: the value of `label_field` as a text, `UNLABELLED` if it is empty; None where
+            no such field is named.
     """
 
     text: Text
@@ -48,6 +52,7 @@ class Record:
     id: Any = None
     fields: dict[str, Any] | None = None
     row_bytes: int = 0
+    right_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class RecordBatch:
     positions: list[int]
     ids: list[Any]
     fields: list[dict[str, Any] | None]
+    right_labels: list[str | None]
     row_bytes: int = 0
 
     @classmethod
@@ -114,6 +120,7 @@ class RecordBatch:
             [record.position for record in records],
             [record.id for record in records],
             [record.fields for record in records],
+            [record.right_label for record in records],
             sum(record.row_bytes for record in records),
         )
 
@@ -122,13 +129,14 @@ class RecordBatch:
         """One batch of the texts of all these, in their order."""
         if len(batches) == 1:
             return batches[0]
-        joined = cls([], [], [], [], [], sum(batch.row_bytes for batch in batches))
+        joined = cls([], [], [], [], [], [], sum(batch.row_bytes for batch in batches))
         for batch in batches:
             joined.texts.extend(batch.texts)
             joined.sources.extend(batch.sources)
             joined.positions.extend(batch.positions)
             joined.ids.extend(batch.ids)
             joined.fields.extend(batch.fields)
+            joined.right_labels.extend(batch.right_labels)
         return joined
 
     def __len__(self) -> int:
@@ -138,6 +146,17 @@ class RecordBatch:
     def pairs(self) -> bool:
         """Whether its texts are pairs; none of them is when the first is none."""
         return bool(self.texts) and isinstance(self.texts[0], tuple)
+
+    def only(self, which: Sequence[int]) -> "RecordBatch":
+        """A batch of the texts at the places `which`."""
+        return RecordBatch(
+            [self.texts[index] for index in which],
+            [self.sources[index] for index in which],
+            [self.positions[index] for index in which],
+            [self.ids[index] for index in which],
+            [self.fields[index] for index in which],
+            [self.right_labels[index] for index in which],
+        )
 
     def num_bytes(self) -> int:
         """The size of the request: the UTF-8 bytes of its texts, of both texts of a pair."""
@@ -185,6 +204,27 @@ class ClassifiedBatch:
         """Texts that have a prediction."""
         return sum(winner is not None for winner in self.classification.winners)
 
+    def example(self, index: int) -> Example:
+        """The predicted text at `index`, to be looked at."""
+        batch, found = self.batch, self.classification
+        winner, right = found.winners[index], batch.right_labels[index]
+        assert winner is not None
+        return Example(
+            found.scores[index][winner],
+            found.label_names[winner],
+            None if right is None else self._right_label(right),
+            strings(batch.texts[index]),
+            batch.sources[index],
+            batch.positions[index],
+            batch.ids[index],
+        )
+
+    def _right_label(self, value: str) -> str | None:
+        """The model's label that a row's own means; else what the row has; None for nothing."""
+        names = self.classification.label_names
+        place = right_labels(names).place(value)
+        return (value or None) if place is None else names[place]
+
     def prediction_lines(self) -> Iterator[bytes]:
         """The predictions as lines of JSON, without newlines, in the order of the batch."""
         batch, found = self.batch, self.classification
@@ -201,6 +241,9 @@ class ClassifiedBatch:
                 "source": batch.sources[index],
                 "position": batch.positions[index],
             }
+            right = batch.right_labels[index]
+            if right is not None:
+                prediction["right_label"] = self._right_label(right)
             if pairs:
                 first, second = prediction.pop("text")
                 prediction = {"text": first, "text_pair": second, **prediction}

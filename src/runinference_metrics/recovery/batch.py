@@ -74,14 +74,7 @@ def check_answers(classify: Classify, pairs: bool = False) -> None:
 
 
 def _without(batch: RecordBatch, indices: Container[int]) -> RecordBatch:
-    kept = [index for index in range(len(batch)) if index not in indices]
-    return RecordBatch(
-        [batch.texts[index] for index in kept],
-        [batch.sources[index] for index in kept],
-        [batch.positions[index] for index in kept],
-        [batch.ids[index] for index in kept],
-        [batch.fields[index] for index in kept],
-    )
+    return batch.only([index for index in range(len(batch)) if index not in indices])
 
 
 def _joined(isolated: Isolated[Classification]) -> Classification:

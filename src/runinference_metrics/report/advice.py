@@ -1,13 +1,14 @@
 """What to change, computed from a run's figures."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from runinference_metrics.errors import brief
 from runinference_metrics.records import names
+from runinference_metrics.report import advice_on_quality
 from runinference_metrics.report.formats import count, duration, percent
 from runinference_metrics.report.machine import busy_share, cheaper_machine
+from runinference_metrics.report.piece_of_advice import Advice
 
 # Below these a run is too small for its figures to say anything.
 _FEWEST_BATCHES = 8
@@ -18,19 +19,6 @@ _LAUNCH_BOUND = 0.9
 _LONGEST_PATH = 100
 
 
-@dataclass(frozen=True)
-class Advice:
-    """One piece of advice.
-
-    Args:
-        change: what to change.
-        why: the figures that say so.
-    """
-
-    change: str
-    why: str
-
-
 def advice(document: dict[str, Any]) -> list[Advice]:
     """The advice that a run's document gives, the most useful first."""
     return [
@@ -39,6 +27,7 @@ def advice(document: dict[str, Any]) -> list[Advice]:
             _nothing,
             _failed_files,
             _losses,
+            *advice_on_quality.RULES,
             _memory,
             _timeouts,
             _batches,

@@ -36,6 +36,27 @@ def area(values: Sequence[float]) -> Markup:
     return _svg(f'<path d="{"".join(points)}"/>')
 
 
+def reliability(bins: Sequence[tuple[float, float] | None]) -> Markup:
+    """Columns of the share that is right, and over each a line at its mean score.
+
+    Args:
+        bins: of each bin from 0 to 1 the share and the score; None where there is no text.
+    """
+    step = _WIDTH / max(1, len(bins))
+    gap = min(4.0, step * 0.15)
+    shapes = []
+    for index, found in enumerate(bins):
+        if found:
+            share, score = (_HEIGHT * one for one in found)
+            x, width = f"{index * step + gap / 2:.2f}", f"{step - gap:.2f}"
+            shapes.append(
+                f'<rect x="{x}" width="{width}" y="{_HEIGHT - share:.2f}" height="{share:.2f}"/>'
+                f'<rect class="mark" x="{x}" width="{width}" '
+                f'y="{max(0.0, _HEIGHT - score - 2):.2f}" height="4"/>'
+            )
+    return _svg("".join(shapes))
+
+
 def _svg(shapes: str) -> Markup:
     return Markup(
         '<svg viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>'

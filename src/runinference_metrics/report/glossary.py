@@ -189,6 +189,42 @@ GLOSSARY = (
         "(DDSketch), at most 1 % off. Count, sum, min, max and mean are always exact.",
     ),
     Entry(
+        "score",
+        "as the model's",
+        "for each text",
+        "What the model gives its label: of softmax and sigmoid a share between 0 and 1. Texts "
+        "with the lowest ones are the ones to look at.",
+    ),
+    Entry(
+        "accuracy",
+        "share",
+        "computed from the whole run",
+        "Of the texts whose row has one of the model's labels in label_field, the share that got "
+        "it. Rows without one, or with another, are counted beside it.",
+    ),
+    Entry(
+        "precision, recall, F1",
+        "share",
+        "computed from the whole run",
+        "Of the texts that got a label, the share to which it belongs; of those to which it "
+        "belongs, the share that got it; and the harmonic mean of both. A macro mean counts each "
+        "label once, a weighted one as often as rows have it.",
+    ),
+    Entry(
+        "expected calibration error",
+        "share",
+        "computed from the whole run",
+        "How far scores are from the share that is right, in the mean over 15 bins of the score "
+        "(Guo et al., 2017). At 0.02 a score of 0.9 can be believed; at 0.2 it is a rank.",
+    ),
+    Entry(
+        "thresholds",
+        "passed or failed",
+        "computed from the whole run",
+        "What --thresholds says that the run must keep. One that failed, and does not only warn, "
+        "fails the run when all is written, with exit code 3. A figure that is not known fails.",
+    ),
+    Entry(
         "texts/s of the run",
         "texts/s",
         "computed from the whole run",

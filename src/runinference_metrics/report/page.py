@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from runinference_metrics.records import names
 from runinference_metrics.redaction import without_secrets
-from runinference_metrics.report import sections
+from runinference_metrics.report import quality, sections
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import count, duration, money, number, of_metric, percent
 from runinference_metrics.report.glossary import GLOSSARY
@@ -51,6 +51,7 @@ def render(document: dict[str, Any]) -> str:
              ("job", "start", "end", "runner", "version", "beam_version", "state")},
         model=_model(run),
         cards=_cards(document),
+        thresholds=sections.thresholds(document["thresholds"]),
         advice=advice(document),
         timeline=sections.timeline(document["timeline"]),
         percentiles=_percentiles(document),
@@ -77,6 +78,9 @@ def render(document: dict[str, Any]) -> str:
         lengths=sections.histogram("tokens", lengths, "texts") if lengths else None,
         length_rows=[sections.row("tokens of a text", lengths)] if lengths else [],
         labels=sections.labels(document["labels"]),
+        scores=quality.scores(document["labels"]),
+        certainty=quality.certainty(document["certainty"]),
+        quality=quality.quality(document["quality"]),
         files=sections.files(document["files"]),
         records={name: count(records[name])
                  for name in ("read", "predicted", "dead_lettered", "blank")},
@@ -146,6 +150,8 @@ def _cards(document: dict[str, Any]) -> list[dict[str, str]]:
         ("loading the model, mean", of_metric(names.LOAD_LATENCY, load["mean"])),
         ("vCPU hours", number(document["resources"]["vcpu_hours"])),
     ]
+    if found := document["quality"]:
+        cards.insert(0, ("accuracy", percent(found["accuracy"])))
     if cost:
         cards.append(("cost of the run", money(cost["total"], cost["prices"]["currency"])))
     return [{"label": label, "value": value} for label, value in cards]

@@ -165,6 +165,20 @@ def gpu(document: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def thresholds(found: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """What came of each threshold, for a table."""
+    return [
+        {
+            "threshold": one["threshold"],
+            "value": "not known" if one["value"] is None else f"{one['value']:,.6g}",
+            "verdict": "passed" if one["passed"] else "failed (warns only)" if one["warns"]
+            else "failed",
+            "tone": "better" if one["passed"] else "worse",
+        }
+        for one in found
+    ]  # fmt: skip
+
+
 def reasons(records: dict[str, Any]) -> list[dict[str, str]]:
     """The dead letters by reason, for a table."""
     total = records["dead_lettered"]

@@ -9,7 +9,7 @@ from rich.table import Table
 from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.redaction import redact
-from runinference_metrics.report import sections
+from runinference_metrics.report import quality, sections
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import count, duration, money, number, percent, short
 
@@ -55,11 +55,17 @@ def print_table(document: dict[str, Any], output: str) -> None:
         *([("int8 by", quantised)] if quantised else []),
         *_cost(document),
     ]))  # fmt: skip
+    if found := quality.rows(document["quality"]):
+        console.print(_values("Quality", found))
     if gpu := sections.gpu(document):
         console.print(_values("GPU", gpu))
     faults = sections.faults(document)
     if faults:
         console.print(_values("Faults that were overcome", faults))
+    if kept := sections.thresholds(document["thresholds"]):
+        console.print(_values("Thresholds", [
+            (one["threshold"], f"{one['verdict']}  (it is {one['value']})") for one in kept
+        ]))  # fmt: skip
     for one in advice(document):
         console.print(f"{one.why} {one.change}\n", soft_wrap=False)
     console.print(f"Results are in {redact(output)}")

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -13,7 +13,7 @@ from runinference_metrics.models.remote import is_remote
 from runinference_metrics.models.token_lengths import token_lengths
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.running import checks, input, logs, named_model
+from runinference_metrics.running import checks, input, logs, named_model, right_labels, thresholds
 from runinference_metrics.running.preview import Previewed, previewed
 
 
@@ -64,17 +64,24 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
     if settings.output:
         with _noted(faults):
             checks.check_output(settings)
-    lengths, max_length = None, None
+    lengths, max_length, known = None, None, None
     with _noted(faults):
         names = checks.label_names(settings)
         if not (local and named_model.wanted(settings)):
-            checks.check_model(settings, names)
+            known = checks.check_model(settings, names)
+            if found:
+                remarks = right_labels.remarks(
+                    settings.label_field, found.right_labels, known.head.label_names
+                )
+                found = replace(found, remarks=(*remarks, *found.remarks))
             if not is_remote(settings.model):
                 model = ModelFolder.read(settings.model, names)
                 max_length = model.max_length(settings.max_length)
                 lengths = token_lengths(model, found.texts) if found else None
     with _noted(faults):
         checks.prices(settings)
+    with _noted(faults):
+        thresholds.thresholds(settings, known.head.label_names if known else None)
     with _noted(faults):
         _check_device(settings, options, local)
     return Checked(found, lengths, max_length, tuple(faults))

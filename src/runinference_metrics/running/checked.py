@@ -13,6 +13,7 @@ from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.pipeline import Plan
 from runinference_metrics.reading.listing import Listed
+from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.running.preview import format_options, row_fields
 
 # Some ten thousand sentences, which take a CPU a minute: a second's search may win back more.
@@ -29,6 +30,7 @@ class CheckedRun:
         prices: what resources cost, if the user said so.
         beam_options: the flags that are Beam's.
         label_names: the user's own names of the model's labels.
+        thresholds: what the run must keep to be good.
         accelerator: the GPU that the inference step alone is to have, as a resource hint.
     """
 
@@ -37,6 +39,7 @@ class CheckedRun:
     prices: Prices | None
     beam_options: PipelineOptions
     label_names: tuple[str, ...] | None = None
+    thresholds: tuple[Threshold, ...] = ()
     accelerator: str | None = None
 
     def handler(
@@ -87,5 +90,6 @@ class CheckedRun:
             spread,
             facts,
             self.prices,
+            self.thresholds,
             self.accelerator,
         )

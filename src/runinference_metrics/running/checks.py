@@ -66,12 +66,15 @@ def remove(old: Sequence[str]) -> None:
         ) from error
 
 
-def check_model(settings: Settings, label_names: tuple[str, ...] | None) -> None:
-    """Raises UserError when the model is no sequence classifier, or none for other parameters.
+def check_model(settings: Settings, label_names: tuple[str, ...] | None) -> ModelFolder:
+    """The model's folder, or what is known of it where it is elsewhere.
 
     Args:
         settings: the parameters.
         label_names: the user's own names of the labels.
+
+    Raises:
+        UserError: the model is no sequence classifier, or none for other parameters.
     """
     path = settings.model
     if is_remote(path):
@@ -80,6 +83,7 @@ def check_model(settings: Settings, label_names: tuple[str, ...] | None) -> None
         folder = ModelFolder.read(path, label_names)
     folder.max_length(settings.max_length)
     folder.check_precision(settings.precision)
+    return folder
 
 
 def check_workers_gpu(settings: Settings, options: PipelineOptions) -> None:

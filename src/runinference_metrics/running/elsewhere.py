@@ -15,7 +15,14 @@ from apache_beam.options.pipeline_options import (
 from runinference_metrics import pipeline
 from runinference_metrics.dataflow import needs, workers
 from runinference_metrics.dataflow.refusals import refused
-from runinference_metrics.errors import FlagError, Interrupted, RunFailed, UserError, one_line
+from runinference_metrics.errors import (
+    FlagError,
+    Interrupted,
+    RunFailed,
+    ThresholdsFailed,
+    UserError,
+    one_line,
+)
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.report.table import print_table
 from runinference_metrics.running import interruption, job_server
@@ -61,6 +68,7 @@ def run(checked: CheckedRun) -> None:
     Raises:
         UserError: a flag that the runner needs is missing or wrong.
         RunFailed: the job failed, or its results are not here.
+        ThresholdsFailed: the job is done and shown, and not good enough.
         Interrupted: somebody ended the program, and the job was cancelled.
     """
     options, output = checked.beam_options, checked.settings.output
@@ -77,14 +85,19 @@ def run(checked: CheckedRun) -> None:
                 raise Interrupted("The job's description is written; the launcher may start it.")
             return
         job = (DataflowJob if workers.is_dataflow(options) else Job)(result, options)
+        failed: ThresholdsFailed | None = None
         try:
             watch(job, checked, before, interrupted)
+        except ThresholdsFailed as error:
+            failed = error
         except Exception:
             # A job that was only lost sight of needs its shards.
             if job.over:
                 interruption.remove_unfinished(output, before)
             raise
     print_table(_document(job, output), output)
+    if failed:
+        raise failed
 
 
 def _pipeline(options: PipelineOptions) -> beam.Pipeline:

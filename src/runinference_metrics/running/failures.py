@@ -6,7 +6,7 @@ import logging
 import re
 from typing import NoReturn
 
-from runinference_metrics.errors import RunFailed, UserError
+from runinference_metrics.errors import RunFailed, ThresholdsFailed, UserError
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ _STEP = (
     r"(?: \[while running '(?P<step>[^']*)'\](?: with exceptions None)?)?\s*$"
 )
 _USER_ERROR = re.compile(r"errors\.UserError: --(\S+) takes (.*); got (.*?)" + _STEP, re.MULTILINE)
+_THRESHOLDS_FAILED = re.compile(r"errors\.ThresholdsFailed: (.*?)" + _STEP, re.MULTILINE)
 _RUN_FAILED = re.compile(r"errors\.RunFailed: (.*?)" + _STEP, re.MULTILINE)
 _SYSTEM_ERROR = re.compile(
     rf"(?:^|[\s.])(?P<name>{_SYSTEM_ERRORS}): (?P<message>.*?){_STEP}", re.MULTILINE
@@ -60,6 +61,7 @@ def raise_plainly(error: Exception, workers_said: str = "", job: str = "") -> No
 
     Raises:
         UserError: the user's input was the cause.
+        ThresholdsFailed: all is done and written, and not good enough.
         RunFailed: anything else. If the cause of a local run's end is not known, the traceback is
             logged too.
     """
@@ -67,6 +69,8 @@ def raise_plainly(error: Exception, workers_said: str = "", job: str = "") -> No
     text = f"{type(error).__module__}.{type(error).__name__}: {error}"
     if wrong := list(_USER_ERROR.finditer(text)):
         raise UserError(*wrong[-1].group(1, 2, 3)) from error
+    if failed := list(_THRESHOLDS_FAILED.finditer(text)):
+        raise ThresholdsFailed(failed[-1].group(1)) from error
     why = _known(text)
     if not why:
         if not job:

@@ -6,6 +6,7 @@ import apache_beam as beam
 
 from runinference_metrics import pipeline
 from runinference_metrics.dataflow import workers
+from runinference_metrics.errors import ThresholdsFailed
 from runinference_metrics.inference.progress import shown, texts_done
 from runinference_metrics.report.table import print_table
 from runinference_metrics.running import interruption
@@ -20,6 +21,7 @@ def run(checked: CheckedRun) -> None:
 
     Raises:
         UserError, RunFailed: the run failed.
+        ThresholdsFailed: it is done and shown, and not good enough.
     """
     output = checked.settings.output
     with (
@@ -32,9 +34,15 @@ def run(checked: CheckedRun) -> None:
         spread = workers.local_workers(checked.beam_options) > 1
         handler = checked.handler(progress_folder)
         pipeline.build(built, checked.plan(handler, "DirectRunner", spread))
-        with shown(lambda: texts_done(progress_folder)):
-            _finish(built, runner)
+        failed: ThresholdsFailed | None = None
+        try:
+            with shown(lambda: texts_done(progress_folder)):
+                _finish(built, runner)
+        except ThresholdsFailed as error:
+            failed = error
     print_table(documents.read(output), output)
+    if failed:
+        raise failed
 
 
 def _finish(built: beam.Pipeline, runner: LocalRunner) -> None:

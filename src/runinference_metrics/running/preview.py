@@ -1,7 +1,7 @@
 """The input's first rows, before a run starts: what is found there, and what is refused."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -44,6 +44,11 @@ class Previewed:
         """The texts of all files that were looked at."""
         return [text for one in self.previews for text in one.texts]
 
+    @property
+    def right_labels(self) -> list[str]:
+        """The rows' own labels, as far as they have any."""
+        return [label for one in self.previews for label in one.right_labels]
+
     def __str__(self) -> str:
         """The input in a line."""
         files, num_bytes = len(self.listed.files), self.listed.size_bytes
@@ -74,8 +79,9 @@ def _format(one: Preview) -> str:
 def row_fields(settings: Settings) -> RowFields:
     """The fields that matter."""
     return RowFields(
-        settings.text_field, settings.id_field, settings.keep_fields, settings.text_pair_field
-    )
+        settings.text_field, settings.id_field, settings.keep_fields, settings.text_pair_field,
+        settings.label_field,
+    )  # fmt: skip
 
 
 def format_options(settings: Settings) -> FormatOptions:
@@ -136,15 +142,17 @@ def refuse(found: Previewed) -> None:
     raise UserError(first.flag, first.takes, got)
 
 
-def announce(found: Previewed, say: Callable[[str], None]) -> None:
+def announce(found: Previewed, say: Callable[[str], None], others: Sequence[str] = ()) -> None:
     """Says what was found, in a line, and what is odd.
 
     Args:
         found: what the first rows show.
         say: takes a line for the user.
+        others: more of what is odd.
     """
     say(str(found))
-    for remark in found.remarks[:_MOST_REMARKS]:
+    remarks = [*others, *found.remarks]
+    for remark in remarks[:_MOST_REMARKS]:
         say(f"Input: {remark}")
-    if left := found.remarks[_MOST_REMARKS:]:
+    if left := remarks[_MOST_REMARKS:]:
         say(f"Input: {len(left):,} more remarks; `check` shows all")

@@ -8,7 +8,17 @@ from runinference_metrics.dataflow import workers
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.redaction import redact
-from runinference_metrics.running import checks, elsewhere, here, input, logs, named_model, preview
+from runinference_metrics.running import (
+    checks,
+    elsewhere,
+    here,
+    input,
+    logs,
+    named_model,
+    preview,
+    right_labels,
+    thresholds,
+)
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing.folder import make_folder
 
@@ -40,8 +50,12 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     if local:
         settings = named_model.fetched(settings)
     names = checks.label_names(settings)
-    checks.check_model(settings, names)
+    model = checks.check_model(settings, names)
+    remarks = right_labels.remarks(
+        settings.label_field, previewed.right_labels, model.head.label_names
+    )
     prices = checks.prices(settings)
+    kept = thresholds.thresholds(settings, model.head.label_names)
     if local:
         # Elsewhere the GPU is the workers', not the launcher's.
         check_device(settings.device)
@@ -49,8 +63,8 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         checks.check_workers_gpu(settings, beam_options)
     make_folder(settings.output)
     checks.remove(old)
-    preview.announce(previewed, _say)
-    run_checked(CheckedRun(settings, listed, prices, beam_options, names, hint))
+    preview.announce(previewed, _say, remarks)
+    run_checked(CheckedRun(settings, listed, prices, beam_options, names, kept, hint))
 
 
 def _say(line: str) -> None:

@@ -42,8 +42,9 @@ def of_fields(previews: Sequence[Preview], fields: RowFields) -> list[UserError]
         if not seen or name in names or name in fields.texts:
             continue
         flag, takes = "keep_fields", "names of fields that rows have"
-        if name == fields.id_field:
-            flag, takes = "id_field", "the name of a field that rows have"
+        single = {fields.id_field: "id_field", fields.label_field: "label_field"}
+        if name in single:
+            flag, takes = single[name], "the name of a field that rows have"
         files = repr(seen[0].path)
         if len(seen) > 1:
             files = f"{len(seen):,} files, such as {files}"

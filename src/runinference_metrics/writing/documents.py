@@ -17,7 +17,9 @@ _SECTIONS = ("run", "records", "runinference", "tokens", "stages", "faults", "de
 # A reader of the newest version can show these, too: all that they lack is later sections, and
 # under run.effective what is shown only where it is there.
 _OLDEST_VERSION = 3
-_LATER_SECTIONS: dict[str, Any] = {"files": None}
+_LATER_SECTIONS: dict[str, Any] = {
+    "files": None, "startup": None, "certainty": None, "quality": None, "thresholds": [],
+}  # fmt: skip
 
 
 def path_of(place: str) -> str:

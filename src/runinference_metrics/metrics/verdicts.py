@@ -1,0 +1,119 @@
+"""Whether a run is as good as it must be."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from runinference_metrics.errors import ThresholdsFailed, UserError
+from runinference_metrics.metrics.figures import (
+    COST,
+    DISTRIBUTIONS,
+    GPU,
+    OF_A_LABEL,
+    PARTS,
+    QUALITY,
+    SCALARS,
+    figures,
+)
+from runinference_metrics.records import names
+from runinference_metrics.records.threshold import Threshold
+
+# Thresholds that are named when a run fails by them.
+_MOST_NAMED = 5
+
+
+def verdicts(document: Mapping[str, Any], thresholds: Sequence[Threshold]) -> list[dict[str, Any]]:
+    """What came of each threshold, as a section of metrics.json.
+
+    Args:
+        document: the other sections.
+        thresholds: what must hold.
+    """
+    known = figures(document)
+    return [
+        {
+            "threshold": str(one),
+            "value": known.get(one.figure),
+            "passed": one.holds(known.get(one.figure)),
+            "warns": one.warns,
+        }
+        for one in thresholds
+    ]
+
+
+def check(found: Sequence[Mapping[str, Any]]) -> None:
+    """Raises ThresholdsFailed when one failed that ends a run."""
+    failed = [one for one in found if not one["passed"] and not one["warns"]]
+    if not failed:
+        return
+    named = "; ".join(f"{one['threshold']} ({shown(one['value'])})" for one in failed[:_MOST_NAMED])
+    more = f"; and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
+    many = len(found) != 1
+    raise ThresholdsFailed(
+        f"{len(failed)} of {len(found)} threshold{'s' * many} failed: {named}{more}. All results "
+        "are written."
+    )
+
+
+def shown(value: float | None) -> str:
+    """What a figure is, in a sentence."""
+    return "not known" if value is None else f"it is {value:.6g}"
+
+
+def check_names(
+    thresholds: Sequence[Threshold],
+    labels: Collection[str] | None,
+    *,
+    label_field: bool = True,
+    prices: bool = True,
+    gpu: bool = True,
+) -> None:
+    """Raises UserError when a threshold names a figure that the run will not have.
+
+    Args:
+        thresholds: what must hold.
+        labels: the model's labels; None where they are not known.
+        label_field: whether rows have right labels.
+        prices: whether it is known what resources cost.
+        gpu: whether the run has a GPU.
+    """
+    for one in thresholds:
+        part, _, rest = one.figure.partition("(")
+        name = rest.removesuffix(")")
+        needs = _needs(one.figure, part, name)
+        if needs is None or (labels and part in OF_A_LABEL and rest and name not in labels):
+            takes = f"the name of a figure: {', '.join(_names(labels or ()))}"
+            raise UserError("thresholds", takes, f"{one.figure!r} in {str(one)!r}")
+        for there, flag in ((label_field, "label_field"), (prices, "prices")):
+            if flag in needs and not there:
+                takes = f"{one.figure} only with --{flag}"
+                raise UserError("thresholds", takes, repr(str(one)))
+        if "gpu" in needs and not gpu:
+            raise UserError("thresholds", f"{one.figure} only with --device=GPU", repr(str(one)))
+
+
+def _needs(figure: str, part: str, name: str) -> set[str] | None:
+    """What a figure needs; None where there is none of that name."""
+    if figure in SCALARS:
+        return {
+            what for what, having in (("label_field", QUALITY), ("prices", COST), ("gpu", GPU))
+            if figure in having
+        }  # fmt: skip
+    if figure != f"{part}({name})":
+        return None
+    if part in OF_A_LABEL:
+        return {"label_field"} if part in ("precision", "recall", "f1") else set()
+    if part not in PARTS:
+        return None
+    if name in names.GPU_TIMES:
+        return {"gpu"}
+    return set() if name in DISTRIBUTIONS else None
+
+
+def _names(labels: Collection[str]) -> list[str]:
+    label = next(iter(labels), "LABEL")
+    return [
+        *SCALARS,
+        f"{', '.join(PARTS)} of {', '.join((*DISTRIBUTIONS, *names.GPU_TIMES))} (as in "
+        f"p95({names.LATENCY}))",
+        f"{', '.join(OF_A_LABEL)} of a label (as in f1({label}))",
+    ]
