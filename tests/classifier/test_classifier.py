@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, pipeline
 
 from conftest import DEMO_MODEL, make_model
 from runinference_metrics.classifier.classifier import Classifier, ClassifierSpec
-from runinference_metrics.classifier.token_budgets import AUTO_BATCH_TOKENS
+from runinference_metrics.classifier.token_budgets import from_table
 from runinference_metrics.errors import UserError
 from runinference_metrics.recovery.isolation import isolate
 
@@ -167,7 +167,9 @@ def test_what_was_decided_is_recorded(distilbert: Path) -> None:
     torch.set_num_threads(2)
     effective = ClassifierSpec(str(distilbert), threads=1).load().effective
     assert effective.precision in ("float32", "bfloat16")
-    assert effective.max_batch_tokens == AUTO_BATCH_TOKENS["CPU", effective.precision]
+    assert effective.max_batch_tokens == from_table(
+        "CPU", effective.precision, effective.instruction_sets
+    )
     assert effective.max_length == 64
     assert effective.threads == 1
     assert effective.model_digest.startswith("sha256:")

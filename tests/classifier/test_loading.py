@@ -70,7 +70,7 @@ def test_a_file_read_is_the_model_that_transformers_loads(
     loaded = load(other, precision)
     assert by_transformers == [str(other)]
     for one in (direct, loaded):
-        assert isinstance(one._network, PackedEncoder)
+        assert isinstance(one._passes.network, PackedEncoder)
     assert direct.classify(sentences).scores == loaded.classify(sentences).scores
     assert direct.model_bytes == loaded.model_bytes
     assert direct.label_names == loaded.label_names

@@ -161,7 +161,7 @@ def test_without_memory_for_float32_the_scores_stay_as_they_are(
         tried.append(1)
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr("runinference_metrics.classifier.classifier.load_network", full)
+    monkeypatch.setattr("runinference_metrics.classifier.from_folder.load_network", full)
     for _ in range(2):
         found = classifier.classify(TEXTS)
         # They become dead letters, and the run says so.
