@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -10,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from runinference_metrics.metrics.document import document_of
 from runinference_metrics.metrics.prices import Prices
+from runinference_metrics.metrics.quality import quality
 from runinference_metrics.metrics.summary import Summary
 from runinference_metrics.records.certainty import SCORE_UNIT, Certainty, bin_of
 from runinference_metrics.records.events import (
@@ -20,9 +22,10 @@ from runinference_metrics.records.events import (
     FileFound,
     PartRead,
 )
-from runinference_metrics.records.example import Example
+from runinference_metrics.records.example import Example, highest
 from runinference_metrics.records.faults import NO_FAULTS, Faults
 from runinference_metrics.records.measured import BatchRun, BatchStats, Effective, Machine, Worker
+from runinference_metrics.records.quality import Quality
 
 PRICES = Prices("USD", "nowhere", "2026-01-31", vcpu_hour=0.5, memory_gb_hour=0.01, gpu_hour=2.0)
 START_MICRO_SECS = 1_790_000_000_000_000
@@ -104,6 +107,27 @@ def make_certainty(rng: random.Random, labels: Counter[str]) -> Certainty:
         score, position = score_units * SCORE_UNIT, rng.randint(1, 10**6)
         found.least.append(Example(score, name, None, (f"a {name} film",), "a.txt", position))
     return found
+
+
+def make_quality(
+    names: Sequence[str], seed: int = 1, text: str = "a film", texts: int = 1000
+) -> dict[str, Any]:
+    """How right a model could have been."""
+    rng = random.Random(seed)
+    found = Quality(unlabelled=3, unknown=Counter({f"not {names[0]}": 2}))
+    for position in range(1, texts + 1):
+        right = rng.choice(names)
+        label = right if rng.random() < 0.8 else rng.choice(names)
+        score_units = rng.randint(500_000, 1_000_000)
+        found.confusion[right, label] += 1
+        found._calibrate(score_units, right == label)
+        if right != label:
+            score = score_units * SCORE_UNIT
+            found.wrong.append(Example(score, label, right, (text,), "a.txt", position))
+    found.wrong = highest(found.wrong)
+    section = quality(found)
+    assert section is not None
+    return section
 
 
 def make_document(

@@ -26,7 +26,7 @@ commands:
       classify text files; `run --help` explains every parameter
   check --input=PATTERN [parameters] [Beam's own flags]
       show the input's first rows as a run would read them, and all that would stop a run
-  report FOLDER [--prices=FILE]
+  report FOLDER [--prices=FILE] [--thresholds=…]
       show a run again from its metrics.json, and write its report.html anew
   report --job_id=ID --project=P --region=R [--prices=FILE] [--output=FOLDER]
       show what the Dataflow API knows of a job

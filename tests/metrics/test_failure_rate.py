@@ -96,7 +96,7 @@ def test_a_run_fails_when_all_is_written(
 def test_trying_the_last_step_again_spoils_nothing(tmp_path: Path) -> None:
     found = summary(100, malformed_json=100)
     writer = _WriteSummaryFn(
-        str(tmp_path), {**FACTS, "parameters": {"device": "CPU"}}, None, Limits(0.05, 0)
+        str(tmp_path), {**FACTS, "parameters": {"device": "CPU"}}, None, (), Limits(0.05, 0)
     )
     contents = []
     for _ in range(4):

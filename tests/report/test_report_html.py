@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from documents_for_tests import PARAMETERS, PRICES, make_document
+from documents_for_tests import PARAMETERS, PRICES, make_document, make_quality
 from runinference_metrics.report import comparison, comparison_table
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import duration, money, number, size
@@ -28,12 +28,28 @@ HOSTILE = make_document(
 )
 HOSTILE["run"] |= {"job": MARKUP, "runner": MARKUP, "version": MARKUP}
 HOSTILE["workers"][0] |= {"host": MARKUP, "device_name": MARKUP}
+HOSTILE["quality"] = make_quality([MARKUP, "'\"><svg onload=alert(1)>"], text=MARKUP)
+HOSTILE["certainty"]["least"][0] |= {"text": [MARKUP, MARKUP], "source": MARKUP}
+HOSTILE["thresholds"] = [
+    {"threshold": f"f1({MARKUP})>0.5", "value": None, "passed": False, "warns": False}
+]
+JUDGED = make_document(batches=12)
+JUDGED["quality"] = make_quality(["NEGATIVE", "POSITIVE"])
+JUDGED["thresholds"] = [
+    {"threshold": "accuracy>=0.9", "value": 0.8765432, "passed": False, "warns": False},
+    {"threshold": "wall_secs<90", "value": 12345678.9, "passed": False, "warns": True},
+    {"threshold": "failure_rate<0.01", "value": 0.0, "passed": True, "warns": False},
+]
+MANY_LABELS = make_document(batches=12)
+MANY_LABELS["quality"] = make_quality([f"a label with a longer name {at}" for at in range(150)])
 DOCUMENTS = {
     "no texts": make_document(),
     "all dead": make_document(dead_letters=["malformed_json"] * 40),
     "one batch": make_document(batches=1),
     "many batches": make_document(batches=2000, prices=PRICES, dead_letters=["a"] * 9),
     "hostile": HOSTILE,
+    "right labels": JUDGED,
+    "many labels": MANY_LABELS,
 }
 
 
@@ -59,6 +75,7 @@ class Tags(HTMLParser):
 def test_nothing_of_the_data_is_markup(name: str) -> None:
     found = Tags(render(DOCUMENTS[name]))
     assert not {"script", "img", "iframe", "object", "a"} & set(found.tags)
+    assert "onload" not in found.attributes
     assert not {one for one in found.attributes if one.startswith("on")}
     assert found.tags.count("style") == 1
     if name == "hostile":
@@ -82,6 +99,41 @@ def test_tables_carry_the_numbers_behind_every_chart() -> None:
         assert duration(bar["from"] / 1e6) in text
     for point in document["timeline"]["points"]:
         assert f"{point['texts']:,}" in text
+
+
+def test_what_is_right_stands_before_what_is_fast() -> None:
+    text = " ".join(Tags(render(JUDGED)).text.split())
+    found = JUDGED["quality"]
+    said = (
+        "Whether it is good enough", "accuracy>=0.9", "How right the labels are",
+        f"{found['accuracy']:.1%} of 1,000 texts have the right label; not counted: 3 without a "
+        "right label and 2 with one that the model has not ('not NEGATIVE').",
+        "Confusion", "Whether scores can be believed", "The surest mistakes", "Labels",
+        "The least certain texts", "Throughput over time",
+    )  # fmt: skip
+    places = [text.index(one) for one in said]
+    assert places == sorted(places)
+    for one in found["wrong"]:
+        assert f"a.txt, line {one['position']:,}" in text
+    assert "accuracy" in text[: places[0]]
+    many = " ".join(Tags(render(MANY_LABELS)).text.split())
+    assert "The commonest confusions" in many
+    assert "50 more labels are in metrics.json." in many
+    assert "Confusion A row" not in many
+
+
+def test_what_labels_say_is_advised_on() -> None:
+    assert "label_names" in changes(JUDGED)
+    swapped = make_document(batches=12)
+    swapped["quality"] = make_quality(["a", "b"]) | {"unknown": 0, "accuracy": 0.2}
+    assert "are in the rows' order" in changes(swapped)
+    sure = make_document(batches=12)
+    sure["quality"] = make_quality(["a", "b"]) | {"unknown": 0}
+    sure["quality"]["calibration"]["expected_error"] = 0.3
+    assert "Choose thresholds by the share that is right" in changes(sure)
+    few = make_document(batches=12)
+    few["quality"] = make_quality(["a", "b"], texts=10) | {"unknown": 0}
+    assert changes(few) == changes(make_document(batches=12))
 
 
 def changes(document: dict[str, Any]) -> str:
@@ -196,7 +248,7 @@ def test_a_browser_shows_it(
         texts = DOCUMENTS[name]["runinference"]["num_inferences"]
         assert page.locator(".answer").inner_text().startswith(f"{texts:,} texts")
     if name == "many batches":
-        box = page.locator("figure svg").first.bounding_box()
+        box = page.locator("figure:not(.small) svg").first.bounding_box()
         assert box["width"] > 0.7 * width
         assert box["height"] > 100
     context.close()

@@ -12,6 +12,7 @@ from runinference_metrics.options.addresses import place
 from runinference_metrics.options.command_line import Parser
 from runinference_metrics.report import page
 from runinference_metrics.report.table import print_table
+from runinference_metrics.running import thresholds
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import REPORT_FILE, in_folder, make_folder
 
@@ -21,6 +22,7 @@ def main(argv: Sequence[str]) -> None:
 
     Raises:
         UserError: there is nothing to report, or a flag is wrong.
+        ThresholdsFailed: the run is not as good as it must be.
         RunFailed: the job's metrics cannot be had.
     """
     parser = Parser(
@@ -37,6 +39,11 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--prices", type=place("prices"), help="a prices file, to say what the run cost"
     )
+    parser.add_argument(
+        "--thresholds",
+        default="",
+        help="what the run must keep to be good, as at `run`: exit code 3 if it does not",
+    )
     parser.add_argument("--output", type=place("output"),
                         help="the folder for metrics.json and report.html of a job")  # fmt: skip
     parser.add_argument("--dataflow_endpoint", help="another address of the Dataflow API")
@@ -45,28 +52,34 @@ def main(argv: Sequence[str]) -> None:
     if bool(given.FOLDER) == bool(given.job_id):
         raise FlagError("report takes either an output folder or --job_id; got "
                         + ("both" if given.job_id else "neither"))  # fmt: skip
+    kept = thresholds.Kept.given(given.thresholds)
     if given.job_id:
-        _report_job(given, prices)
+        document = _report_job(given, prices, kept)
     else:
-        _report_folder(given.FOLDER, prices)
+        document = _report_folder(given.FOLDER, prices, kept)
+    kept.check(document)
 
 
 def _prices(path: str | None) -> Prices | None:
     return Prices.parse(documents.content(path, "prices"), path) if path else None
 
 
-def _report_folder(source: str, prices: Prices | None) -> None:
+def _report_folder(source: str, prices: Prices | None, kept: thresholds.Kept) -> dict[str, Any]:
     document = documents.read(source)
     if prices:
         resources = Resources(**document["resources"])
         inferences = document["runinference"]["num_inferences"]
         document |= costs(resources, prices, inferences)
+    document = kept.judged(document)
     folder = source if not source.endswith(".json") else os.path.dirname(source)
     _write_report(folder, document)
     print_table(document, in_folder(folder, REPORT_FILE))
+    return document
 
 
-def _report_job(given: argparse.Namespace, prices: Prices | None) -> None:
+def _report_job(
+    given: argparse.Namespace, prices: Prices | None, kept: thresholds.Kept
+) -> dict[str, Any]:
     for name in ("project", "region"):
         if not getattr(given, name):
             raise UserError(name, f"the {name} of the job", "nothing")
@@ -75,11 +88,13 @@ def _report_job(given: argparse.Namespace, prices: Prices | None) -> None:
 
     endpoint = given.dataflow_endpoint
     document = read_job(given.job_id, given.project, given.region, prices, endpoint)
+    document = kept.judged(document)
     if given.output:
         make_folder(given.output)
         documents.write_metrics(given.output, document)
         _write_report(given.output, document)
     print_table(document, given.output or "metrics of the Dataflow API")
+    return document
 
 
 def _write_report(folder: str, document: dict[str, Any]) -> None:

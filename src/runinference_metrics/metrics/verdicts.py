@@ -1,5 +1,6 @@
 """Whether a run is as good as it must be."""
 
+import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from runinference_metrics.metrics.figures import (
 from runinference_metrics.records import names
 from runinference_metrics.records.threshold import Threshold
 
+_NONE_OF_A_LABEL = ("share(", "texts(")
 # Thresholds that are named when a run fails by them.
 _MOST_NAMED = 5
 
@@ -29,15 +31,16 @@ def verdicts(document: Mapping[str, Any], thresholds: Sequence[Threshold]) -> li
         thresholds: what must hold.
     """
     known = figures(document)
-    return [
-        {
-            "threshold": str(one),
-            "value": known.get(one.figure),
-            "passed": one.holds(known.get(one.figure)),
-            "warns": one.warns,
-        }
-        for one in thresholds
-    ]
+    found = []
+    for one in thresholds:
+        value = known.get(one.figure)
+        if one.figure.startswith(_NONE_OF_A_LABEL) and document["records"]["predicted"]:
+            # A label that no text got is not among the labels.
+            value = value or 0
+        found.append(
+            {"threshold": str(one), "value": value, "passed": one.holds(value), "warns": one.warns}
+        )
+    return found
 
 
 def check(found: Sequence[Mapping[str, Any]]) -> None:
@@ -80,9 +83,12 @@ def check_names(
         part, _, rest = one.figure.partition("(")
         name = rest.removesuffix(")")
         needs = _needs(one.figure, part, name)
-        if needs is None or (labels and part in OF_A_LABEL and rest and name not in labels):
+        if needs is None:
             takes = f"the name of a figure: {', '.join(_names(labels or ()))}"
-            raise UserError("thresholds", takes, f"{one.figure!r} in {str(one)!r}")
+            raise UserError("thresholds", takes, f"{one.figure!r}{_nearest(one.figure)}")
+        if labels and rest and part in OF_A_LABEL and name not in labels:
+            takes = f"{part} of one of the model's labels ({', '.join(labels)})"
+            raise UserError("thresholds", takes, repr(str(one)))
         for there, flag in ((label_field, "label_field"), (prices, "prices")):
             if flag in needs and not there:
                 takes = f"{one.figure} only with --{flag}"
@@ -107,6 +113,13 @@ def _needs(figure: str, part: str, name: str) -> set[str] | None:
     if name in names.GPU_TIMES:
         return {"gpu"}
     return set() if name in DISTRIBUTIONS else None
+
+
+def _nearest(figure: str) -> str:
+    """The name that may be meant, as the end of a sentence; "" if none is like it."""
+    names_of_all = [*SCALARS, *(f"p95({name})" for name in DISTRIBUTIONS)]
+    near = difflib.get_close_matches(figure, names_of_all, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _names(labels: Collection[str]) -> list[str]:

@@ -9,7 +9,9 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
 # The last operator counts: a label's name may have one.
-_FORM = re.compile(r"(?P<figure>.*\S)\s*(?P<operator><=|>=|<|>)\s*(?P<number>[^<>=]+)", re.DOTALL)
+_FORM = re.compile(
+    r"(?P<figure>.*[^\s<>=])\s*(?P<operator><=|>=|<|>)\s*(?P<number>[^<>=]+)", re.DOTALL
+)
 _NUMBER = re.compile(r"(?P<digits>[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)\s*(?P<percent>%?)")
 # Said before a threshold that ends no run.
 WARN = "warn"

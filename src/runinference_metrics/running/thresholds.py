@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from runinference_metrics.errors import UserError
 from runinference_metrics.metrics import verdicts
@@ -36,6 +38,35 @@ def thresholds(settings: Settings, labels: Sequence[str] | None) -> tuple[Thresh
     return found
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a run that is done must have kept.
+
+    Args:
+        thresholds: all of it; nothing leaves the run as it was judged.
+    """
+
+    thresholds: tuple[Threshold, ...]
+
+    @classmethod
+    def given(cls, value: str) -> "Kept":
+        """What a flag says; raises UserError when it is no threshold, or of no figure."""
+        found = given(value)
+        verdicts.check_names(found, None)
+        return cls(found)
+
+    def judged(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The content of metrics.json with what comes of the thresholds."""
+        if not self.thresholds:
+            return document
+        return {**document, "thresholds": verdicts.verdicts(document, self.thresholds)}
+
+    def check(self, document: dict[str, Any]) -> None:
+        """Raises ThresholdsFailed when one of them does not hold in a judged document."""
+        if self.thresholds:
+            verdicts.check(document["thresholds"])
+
+
 def given(value: str) -> tuple[Threshold, ...]:
     """The thresholds in a parameter's value, or in the file that it names.
 
@@ -48,6 +79,8 @@ def given(value: str) -> tuple[Threshold, ...]:
         return _parsed(value.split(";"), "")
     try:
         text = documents.content(value, "thresholds").decode("utf-8-sig")
+    except UserError as error:
+        raise UserError("thresholds", _TAKES, error.got) from error
     except UnicodeDecodeError as error:
         raise UserError("thresholds", _TAKES, f"{value!r}: {error}") from None
     found = _parsed((_content(line) for line in text.splitlines()), f" in {value!r}")

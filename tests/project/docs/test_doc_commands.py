@@ -233,7 +233,9 @@ def lay_out(folder: Path) -> None:
     for name in ("demo", "nli", "sst2"):
         (folder / "models" / name).symlink_to(DEMO_MODEL)
     (folder / "reviews").mkdir()
-    rows = [json.dumps({"key": number, "review": "A fine film."}) for number in range(20)]
+    rows = [
+        json.dumps({"key": number, "review": "A fine film.", "label": 1}) for number in range(20)
+    ]
     (folder / "reviews" / "a.jsonl").write_text("\n".join(rows))
     (folder / "a.txt").write_text("A dull film.\nA great story.\n")
     (folder / "pairs.csv").write_text("premise,hypothesis\nA fine film.,It was good.\n")
