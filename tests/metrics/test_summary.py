@@ -137,8 +137,8 @@ def check(values: list[int], shown: dict[str, Any]) -> None:
         return
     assert (shown["min"], shown["max"]) == (min(values), max(values))
     ordered = sorted(values)
-    for name, q in PERCENTILES.items():
-        true = ordered[math.floor(q * (len(values) - 1))]
+    for name, percent in PERCENTILES.items():
+        true = ordered[math.ceil(percent * len(values) / 100) - 1]
         assert shown[name] == pytest.approx(true, rel=RELATIVE_ERROR, abs=0)
 
 

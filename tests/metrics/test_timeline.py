@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,26 @@ def test_merging_is_associative_and_commutative(one: list, two: list, three: lis
     assert sum(point["texts"] for point in expected["points"]) == sum(
         texts for _, _, texts in one + two + three
     )
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**8), st.integers(1, 600))))
+def test_batches_are_counted_where_they_begin(batches: list[tuple[int, int, int]]) -> None:
+    found = of(batches).as_json(START_MICRO_SECS)
+    points = found["points"]
+    assert sum(one["batches"] for one in points) == len(batches)
+    for point in points:
+        first, last = (round(1e6 * at) for at in (
+            point["start_secs"], point["start_secs"] + found["bucket_secs"]
+        ))  # fmt: skip
+        here = [one for one in batches if first <= one[0] < last]
+        assert point["batches"] == len(here)
+        if not here:
+            assert point["mean_latency_secs"] is point["max_latency_secs"] is None
+            continue
+        assert point["mean_batch_size"] == pytest.approx(sum(one[2] for one in here) / len(here))
+        latencies = [one[1] / 1e6 for one in here]
+        assert point["mean_latency_secs"] == pytest.approx(sum(latencies) / len(here))
+        assert point["max_latency_secs"] == pytest.approx(max(latencies))
 
 
 def test_a_long_batch_is_spread_over_its_time() -> None:

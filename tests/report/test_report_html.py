@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conftest import ROOT
 from documents_for_tests import PARAMETERS, PRICES, make_document, make_quality
 from runinference_metrics.report import comparison, comparison_table
 from runinference_metrics.report.advice import advice
@@ -109,11 +110,11 @@ def test_what_is_right_stands_before_what_is_fast() -> None:
         f"{found['accuracy']:.1%} of 1,000 texts have the right label; not counted: 3 without a "
         "right label and 2 with one that the model has not ('not NEGATIVE').",
         "Confusion", "Whether scores can be believed", "The surest mistakes", "Labels",
-        "The least certain texts", "Throughput over time",
+        "The least certain texts", "Over time",
     )  # fmt: skip
     places = [text.index(one) for one in said]
     assert places == sorted(places)
-    for one in found["wrong"]:
+    for one in found["wrong"][:10]:
         assert f"a.txt, line {one['position']:,}" in text
     assert "accuracy" in text[: places[0]]
     many = " ".join(Tags(render(MANY_LABELS)).text.split())
@@ -252,6 +253,49 @@ def test_a_browser_shows_it(
         assert box["width"] > 0.7 * width
         assert box["height"] > 100
     context.close()
+
+
+SIZES = {
+    "1 text": make_document(batches=1, texts=1),
+    "48 texts": make_document(batches=1, texts=48, prices=PRICES),
+    "100,000 texts": make_document(
+        batches=200, texts=512, prices=PRICES, dead_letters=["malformed_json"] * 40
+    ),
+    "10 million texts": make_document(batches=20_000, texts=512, prices=PRICES),
+}
+SIZES["48 texts"]["quality"] = make_quality(["NEGATIVE", "POSITIVE"], texts=48)
+SIZES["100,000 texts"]["quality"] = make_quality(["NEGATIVE", "POSITIVE"])
+SIZES["10 million texts"]["quality"] = make_quality([f"a longer name {at}" for at in range(60)])
+FAULTS_OF_LAYOUT = (ROOT / "tests" / "report" / "faults_of_layout.js").read_text()
+
+
+@pytest.mark.parametrize("width", [400, 800, 1400])
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_is_cut_or_empty(browser: Any, tmp_path: Path, size: str, width: int) -> None:
+    page_file = tmp_path / "report.html"
+    page_file.write_text(render(SIZES[size]))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(page_file.as_uri())
+    assert page.evaluate(FAULTS_OF_LAYOUT) == []
+    # Also with all numbers unfolded.
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert page.evaluate(FAULTS_OF_LAYOUT) == []
+    page.close()
+
+
+def test_the_faults_of_a_layout_are_found(browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 400, "height": 900})
+    page.set_content(
+        "<style>td { overflow-wrap: anywhere } i { display: block }</style><figure>none</figure>"
+        "<table style='width: 60px; table-layout: fixed'><tr><td>unbreakable<td>x</table>"
+        "<p style='width: 900px'>wide</p><h3>over</h3><p style='margin-top: -35px'>under</p>"
+        "<b style='display: block; width: 20px; overflow: hidden'>letters</b>"
+    )
+    kinds = {one.split(":")[0] for one in page.evaluate(FAULTS_OF_LAYOUT)}
+    assert kinds == {
+        "wider than the screen", "cut", "empty frame", "broken word", "over each other"
+    }  # fmt: skip
+    page.close()
 
 
 def _lightness(colour: str) -> float:

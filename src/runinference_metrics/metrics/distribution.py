@@ -10,9 +10,10 @@ from ddsketch import DDSketch
 # A percentile of many different values is off by at most this share of its value. One percent
 # needs some 1,500 bins for values from 1 to 10^13, that is 12 kB.
 RELATIVE_ERROR = 0.01
-# Up to so many different values are kept as they are: batch sizes, lengths, and all of a short run.
-MOST_EXACT_VALUES = 1000
-PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+# Up to so many different values are kept as they are: batch sizes, lengths, and all of a run of
+# some millions of texts. At most half a megabyte each.
+MOST_EXACT_VALUES = 10_000
+PERCENTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 # Bars of the histogram for each doubling of the value: fine enough to see two humps.
 _BARS_PER_DOUBLING = 4
 
@@ -86,14 +87,24 @@ class Distribution:
         self._sketch.add(value, times)
         self._bars[_bar(value)] += times
 
-    def quantile(self, q: float) -> float | None:
-        """The value at rank ⌊q(count - 1)⌋ of the sorted values, within `RELATIVE_ERROR`."""
+    def percentile(self, percent: int) -> float | None:
+        """The least value that so many percent of the values do not exceed: the nearest rank.
+
+        Args:
+            percent: from 1 to 100.
+
+        Returns:
+            The value, of many different ones within `RELATIVE_ERROR`; None of none.
+        """
         if not self.count:
             return None
+        # From 0; exact in whole numbers.
+        rank = -(-percent * self.count // 100) - 1
         if self._sketch is not None:
-            estimate = self._sketch.get_quantile_value(q) or 0.0
+            # Its own rank is the share of the last one, rounded down: half a rank keeps it there.
+            share = min(1.0, (rank + 0.5) / (self.count - 1))
+            estimate = self._sketch.get_quantile_value(share) or 0.0
             return min(max(estimate, float(self.min)), float(self.max))
-        rank = math.floor(q * (self.count - 1))
         values = sorted(self._exact)
         below = itertools.accumulate(self._exact[value] for value in values)
         return float(
@@ -113,7 +124,7 @@ class Distribution:
         """All figures by name."""
         return {
             **moments(self.count, self.sum, self.min, self.max),
-            **{name: self.quantile(q) for name, q in PERCENTILES.items()},
+            **{name: self.percentile(one) for name, one in PERCENTILES.items()},
             "histogram": self.histogram(),
         }
 

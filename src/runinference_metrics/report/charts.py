@@ -11,8 +11,13 @@ _WIDTH = 1000
 _HEIGHT = 200
 
 
-def columns(values: Sequence[float]) -> Markup:
-    """A column a value, next to each other; the highest fills the height."""
+def columns(values: Sequence[float], parts: Sequence[float] = ()) -> Markup:
+    """A column a value, next to each other; the highest fills the height.
+
+    Args:
+        values: the heights.
+        parts: how much of each, from the bottom, is to be told apart; none may be given.
+    """
     highest = max(values, default=0) or 1
     step = _WIDTH / max(1, len(values))
     gap = min(4.0, step * 0.15)
@@ -21,19 +26,42 @@ def columns(values: Sequence[float]) -> Markup:
         f'y="{_HEIGHT - _HEIGHT * value / highest:.2f}" height="{_HEIGHT * value / highest:.2f}"/>'
         for index, value in enumerate(values)
     ]
+    shapes += [
+        f'<rect class="mark" x="{index * step + gap / 2:.2f}" width="{step - gap:.2f}" '
+        f'y="{_HEIGHT - _HEIGHT * part / highest:.2f}" height="{_HEIGHT * part / highest:.2f}"/>'
+        for index, part in enumerate(parts)
+        if part
+    ]
     return _svg("".join(shapes))
 
 
-def area(values: Sequence[float]) -> Markup:
-    """A stepped area: a value holds for the whole of its step."""
-    highest = max(values, default=0) or 1
-    step = _WIDTH / max(1, len(values))
-    points = [f"M0 {_HEIGHT}"]
-    for index, value in enumerate(values):
-        y = _HEIGHT - _HEIGHT * value / highest
-        points.append(f"L{index * step:.2f} {y:.2f}L{(index + 1) * step:.2f} {y:.2f}")
-    points.append(f"L{_WIDTH} {_HEIGHT}Z")
-    return _svg(f'<path d="{"".join(points)}"/>')
+Span = tuple[float, float, float]
+
+
+def spans(values: Sequence[Span], axis: tuple[float, float], behind: Sequence[Span] = ()) -> Markup:
+    """Areas over an axis, each of which holds a value from a begin to an end.
+
+    Args:
+        values: begin, end and value of each, in the order of their begins.
+        axis: where the axis begins and ends.
+        behind: others on the same axis, drawn lighter and behind; none is lower than what stands
+            before it.
+    """
+    highest = max((value for _, _, value in (*values, *behind)), default=0) or 1
+    first, last = axis
+    width = max(last - first, 1e-9)
+
+    def path(some: Sequence[Span], name: str) -> str:
+        drawn = []
+        for begin, end, value in some:
+            left, right = (_WIDTH * (at - first) / width for at in (begin, end))
+            # What is over in no time can be seen all the same.
+            right = max(right, left + 1.5)
+            y = _HEIGHT - _HEIGHT * value / highest
+            drawn.append(f"M{left:.2f} {_HEIGHT}V{y:.2f}H{right:.2f}V{_HEIGHT}Z")
+        return f'<path{name} d="{"".join(drawn)}"/>' if drawn else ""
+
+    return _svg(path(behind, ' class="light"') + path(values, ""))
 
 
 def reliability(bins: Sequence[tuple[float, float] | None]) -> Markup:

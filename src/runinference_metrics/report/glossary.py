@@ -185,7 +185,7 @@ GLOSSARY = (
         "p50, p90, p95, p99",
         "as the metric",
         "computed from the whole run",
-        "Percentiles: exact up to 1,000 different values, beyond that of a mergeable sketch "
+        "Percentiles: exact up to 10,000 different values, beyond that of a mergeable sketch "
         "(DDSketch), at most 1 % off. Count, sum, min, max and mean are always exact.",
     ),
     Entry(

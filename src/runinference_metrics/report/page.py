@@ -9,10 +9,11 @@ from markupsafe import Markup
 
 from runinference_metrics.records import names
 from runinference_metrics.redaction import without_secrets
-from runinference_metrics.report import quality, sections
+from runinference_metrics.report import over_time, quality, sections, spending
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import count, duration, money, number, of_metric, percent
 from runinference_metrics.report.glossary import GLOSSARY
+from runinference_metrics.report.sections import took_effect
 
 _UNKNOWN = "Not known for this run."
 # A page with more rows is slow to open, and nobody reads them; metrics.json has them all.
@@ -53,7 +54,8 @@ def render(document: dict[str, Any]) -> str:
         cards=_cards(document),
         thresholds=sections.thresholds(document["thresholds"]),
         advice=advice(document),
-        timeline=sections.timeline(document["timeline"]),
+        timeline=over_time.timeline(document),
+        processes=over_time.processes(document["workers"]),
         percentiles=_percentiles(document),
         beam_rows=[sections.row(name, beam[name]) for name in names.BEAM_DISTRIBUTIONS],
         num_inferences=count(beam[names.NUM_INFERENCES]),
@@ -61,8 +63,11 @@ def render(document: dict[str, Any]) -> str:
         latency=sections.histogram(names.LATENCY, beam[names.LATENCY], "batches"),
         sizes=sections.histogram(names.BATCH_SIZE, sizes, "batches"),
         total=duration(document["derived"]["total_inference_secs"]),
-        stages=sections.stages(document),
-        stage_rows=[sections.row(name, stages[name]) for name in names.STAGES],
+        stages=spending.of_inference(document),
+        of_processes=spending.of_processes(document),
+        starting=spending.of_starting(document),
+        startup_rows=_rows(document["startup"]),
+        stage_rows=_rows({name: stages[name] for name in names.STAGES}),
         gpu=sections.gpu(document),
         gpu_rows=[
             sections.row(name, one) for name, one in (document["gpu"] or {}).items()
@@ -75,7 +80,9 @@ def render(document: dict[str, Any]) -> str:
             "micro_batches": count(tokens[names.MICRO_BATCHES]),
             "truncated": count(records["truncated"]),
         },
-        lengths=sections.histogram("tokens", lengths, "texts") if lengths else None,
+        lengths=sections.histogram("tokens", lengths, "texts", records["truncated"])
+        if lengths else None,
+        cut=_cut(document),
         length_rows=[sections.row("tokens of a text", lengths)] if lengths else [],
         labels=sections.labels(document["labels"]),
         scores=quality.scores(document["labels"]),
@@ -89,13 +96,30 @@ def render(document: dict[str, Any]) -> str:
         workers=[sections.worker(row) for row in document["workers"][:_MOST_WORKER_ROWS]],
         workers_left_out=max(0, len(document["workers"]) - _MOST_WORKER_ROWS),
         basis=document["resources"]["basis"],
-        resources=sections.resources(document),
-        cost=sections.cost(document),
+        resources=spending.resources(document),
+        cost=spending.cost(document),
+        money=spending.of_money(document),
         parameters=[(name, sections.shown(value)) for name, value in run["parameters"].items()],
         effective=sections.effective(run["effective"]),
         glossary=GLOSSARY,
         unknown=_UNKNOWN,
     )  # fmt: skip
+
+
+def _rows(found: dict[str, Any] | None) -> list[dict[str, Any]]:
+    return [sections.row(name, values) for name, values in (found or {}).items()]
+
+
+def _cut(document: dict[str, Any]) -> str:
+    """How many texts were cut, and to what."""
+    records = document["records"]
+    if not records["truncated"] or not records["predicted"]:
+        return ""
+    limit = took_effect(document["run"]["effective"], "max_length")
+    share = percent(records["truncated"] / records["predicted"])
+    return f"{count(records['truncated'])} ({share}) were cut to max_length" + (
+        f", {limit} tokens" if limit else ""
+    )
 
 
 def _percentiles(document: dict[str, Any]) -> str:
@@ -109,7 +133,7 @@ def answer(document: dict[str, Any]) -> str:
     """The run in one line: texts, time, texts/s, device, cost per million."""
     run, derived = document["run"], document["derived"]
     texts = document["runinference"][names.NUM_INFERENCES]
-    parts = f"{count(texts)} texts"
+    parts = f"{count(texts)} {'text' if texts == 1 else 'texts'}"
     if run["wall_secs"]:
         parts += f" in {duration(run['wall_secs'])}"
         if texts:

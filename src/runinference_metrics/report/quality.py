@@ -12,6 +12,8 @@ _MOST_CELLS = 20
 # Labels of which the scores are drawn, and which a table has; metrics.json has all.
 _MOST_DRAWN, _MOST_LABELS = 8, 100
 _MOST_UNKNOWN = 5
+# As many as one reads before the figures that follow.
+_MOST_EXAMPLES = 10
 _LONGEST_NAME = 60
 _LONGEST_SOURCE = 120
 
@@ -140,9 +142,9 @@ def scores(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return shown
 
 
-def examples(found: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Texts to look at, for a table."""
-    return [
+def examples(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Texts to look at, for a table, and how many more there are."""
+    rows = [
         {
             "score": _decimals(one["score"]),
             "label": brief(one["label"], _LONGEST_NAME),
@@ -150,8 +152,9 @@ def examples(found: list[dict[str, Any]]) -> list[dict[str, str]]:
             "text": " | ".join(one["text"]),
             "where": f"{brief(one['source'], _LONGEST_SOURCE)}, line {count(one['position'])}",
         }
-        for one in found
+        for one in found[:_MOST_EXAMPLES]
     ]
+    return {"rows": rows, "more": max(0, len(found) - _MOST_EXAMPLES)}
 
 
 def _matrix(found: dict[str, Any], names: list[str]) -> dict[str, Any]:

@@ -7,8 +7,6 @@ from runinference_metrics.records import names
 from runinference_metrics.report import charts
 from runinference_metrics.report.formats import (
     count,
-    duration,
-    money,
     number,
     of_metric,
     percent,
@@ -18,47 +16,35 @@ from runinference_metrics.report.formats import (
 _CELLS = ("count", "mean", "min", "p50", "p90", "p95", "p99", "max", "sum")
 
 
-def timeline(timeline: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The chart of throughput and its table; None without batches."""
-    points = timeline["points"] if timeline else []
-    if not points or not timeline:
-        return None
-    rates = [point["texts_per_sec"] for point in points]
-    width, first = timeline["bucket_secs"], points[0]["start_secs"]
-    last = points[-1]["start_secs"] + width
-    return {
-        "svg": charts.area(rates),
-        "peak": number(max(rates)),
-        "step": duration(width),
-        "first": _offset(first),
-        "middle": _offset((first + last) / 2),
-        "last": _offset(last),
-        "rows": [
-            {
-                "start": _offset(point["start_secs"]),
-                "texts": count(point["texts"]),
-                "rate": number(point["texts_per_sec"]),
-            }
-            for point in points
-        ],
-    }
+_ONE = {"batches": "one batch", "texts": "one text"}
 
 
-def _offset(secs: float) -> str:
-    # The first bucket is aligned to the clock and may begin just before the run.
-    return f"-{duration(-secs)}" if secs < 0 else duration(secs)
+def histogram(
+    name: str, values: dict[str, Any], counted: str, cut: int = 0
+) -> dict[str, Any] | None:
+    """The chart of a distribution and its table; None without values.
 
-
-def histogram(name: str, values: dict[str, Any], counted: str) -> dict[str, Any] | None:
-    """The chart of a distribution and its table; None without values."""
+    Args:
+        name: of the metric.
+        values: the distribution.
+        counted: what has these values, in the plural.
+        cut: how many of the largest values were cut to that, and are to be told apart.
+    """
     bars = values.get("histogram")
     if not bars:
         return None
+    if len(bars) == 1:
+        # A block as wide as the page would say no more.
+        number, low, high = values["count"], values["min"], values["max"]
+        between = f"from {of_metric(name, low)} to {of_metric(name, high)}"
+        which = _ONE[counted] if number == 1 else f"all {count(number)} {counted}"
+        return {"single": f"{of_metric(name, low) if low == high else between} ({which})"}
     filled = _with_gaps(bars)
     counts = [bar["count"] for bar in filled]
     middle = filled[len(filled) // 2]
     return {
-        "svg": charts.columns(counts),
+        "single": "",
+        "svg": charts.columns(counts, [0] * (len(counts) - 1) + [min(cut, counts[-1])]),
         "peak": f"{count(max(counts))} {counted}",
         "counted": counted,
         "first": of_metric(name, filled[0]["from"]),
@@ -97,33 +83,6 @@ def row(name: str, values: dict[str, Any]) -> dict[str, Any]:
         for part in _CELLS
     ]  # fmt: skip
     return {"name": name, "cells": cells}
-
-
-def stage_secs(document: dict[str, Any]) -> dict[str, float]:
-    """The total inference time by what it went into."""
-    total = document["runinference"][names.LATENCY]["sum"] / 1e6
-    stages = document["stages"]
-    known = {
-        "forward passes": stages[names.FORWARD]["sum"] / 1e6,
-        "tokenising": stages[names.TOKENIZE]["sum"] / 1e6,
-        "waiting for the model": stages[names.WAIT]["sum"] / 1e6,
-    }
-    return {**known, "other": max(0.0, total - sum(known.values()))} if total else {}
-
-
-def stages(document: dict[str, Any]) -> list[dict[str, str]]:
-    """The stages of the inference time, for the bar and its table."""
-    found = stage_secs(document)
-    total = sum(found.values())
-    return [
-        {
-            "name": name,
-            "time": duration(secs),
-            "share": percent(secs / total),
-            "width": f"{100 * secs / total:.2f}",
-        }
-        for name, secs in found.items()
-    ]
 
 
 def labels(labels: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -237,37 +196,6 @@ def worker(row: dict[str, Any]) -> dict[str, str]:
         "rate": number(row["texts_per_sec"]),
         "busy": percent(row["busy_share"]),
         "width": f"{100 * min(1.0, row['busy_share'] or 0):.2f}",
-    }
-
-
-def resources(document: dict[str, Any]) -> list[dict[str, str]]:
-    """Resource hours and their prices, for a table."""
-    prices = document["cost"]["prices"] if document["cost"] else {}
-    rows = []
-    for title, name, price in (
-        ("vCPU", "vcpu_hours", "vcpu_hour"),
-        ("memory, GiB", "memory_gb_hours", "memory_gb_hour"),
-        ("GPU", "gpu_hours", "gpu_hour"),
-        ("standard disk, GB", "disk_gb_hours", "disk_gb_hour"),
-        ("SSD, GB", "ssd_gb_hours", "ssd_gb_hour"),
-    ):
-        hours, cost = document["resources"][name], prices.get(price)
-        shown = "-" if cost is None else f"{cost} {prices['currency']}"
-        rows.append({"name": title, "hours": number(hours), "price": shown})
-    return rows
-
-
-def cost(document: dict[str, Any]) -> dict[str, str] | None:
-    """The cost, as shown; None without prices."""
-    cost = document["cost"]
-    if not cost:
-        return None
-    prices, per_million = cost["prices"], cost["per_million_texts"]
-    return {
-        "total": money(cost["total"], prices["currency"]),
-        "per_million": "-" if per_million is None else money(per_million, prices["currency"]),
-        "region": prices["region"],
-        "date": prices["date"],
     }
 
 
