@@ -30,8 +30,8 @@ commands:
       show a run again from its metrics.json, and write its report.html anew
   report --job_id=ID --project=P --region=R [--prices=FILE] [--output=FOLDER]
       show what the Dataflow API knows of a job
-  compare A B [C ...] [--html=FILE]
-      put the runs of two or more output folders side by side
+  compare A B [C ...] [--html=FILE] [--labels=yes] [--flips=FILE]
+      put the runs of two or more output folders side by side, figures and labels
   verify FOLDER
       count an output folder's shards again, and compare with its metrics.json
   model SOURCE --output=FOLDER

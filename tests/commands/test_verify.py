@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runinference_metrics.__main__ import main
 from runinference_metrics.commands import recount as verify
+from runinference_metrics.commands import shard_lines
 from runinference_metrics.commands.recount import _twice
 
 PREDICTIONS = "predictions-00000-of-00001.jsonl"
@@ -218,7 +219,7 @@ def test_a_folder_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_a_line_of_any_length_does_not_fill_the_memory(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "_MAX_LINE_BYTES", 100_000)
+    monkeypatch.setattr(shard_lines, "_MAX_LINE_BYTES", 100_000)
     with (folder / PREDICTIONS).open("ab") as stream:
         stream.write(b"x" * 200_000)
     assert main(["verify", str(folder)]) == 1

@@ -4,18 +4,15 @@ import os
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
+from runinference_metrics.commands.shard_lines import lines_of
 from runinference_metrics.errors import RunFailed
 from runinference_metrics.metrics.files import fingerprint, fingerprint_of
-from runinference_metrics.reading import limits
-from runinference_metrics.reading.files import CHUNK_BYTES, open_raw
-from runinference_metrics.reading.lines import Lines
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import (
     DEAD_LETTERS,
@@ -26,8 +23,6 @@ from runinference_metrics.writing.folder import (
 )
 
 _SHARD = re.compile(rf"({PREDICTIONS}|{DEAD_LETTERS})-(\d{{5,}})-of-(\d{{5,}})\.jsonl")
-# Characters become up to six in JSON, and a long field may be there as id and under fields.
-_MAX_LINE_BYTES = 16 * limits.MAX_ROW_BYTES
 # Of each kind of difference; the first ones show what is wrong, a million more do not.
 _MOST_NAMED = 5
 
@@ -151,13 +146,6 @@ def _listed(names: list[str], total: int) -> str:
     return ", ".join(names) + (f" and {more:,} more" if more else "")
 
 
-def _lines(path: str) -> Iterator[tuple[int, bytes]]:
-    with open_raw(path) as stream:
-        lines = Lines(iter(lambda: stream.read(CHUNK_BYTES), b""), 1, _MAX_LINE_BYTES)
-        for line in lines:
-            yield lines.number, line
-
-
 def _kind(path: str) -> str:
     name = os.path.basename(path)
     return PREDICTIONS if name.startswith(PREDICTIONS) else DEAD_LETTERS
@@ -169,7 +157,7 @@ def _count(paths: list[str], found: Recount) -> "array[int]":
     sources: set[str] = set()
     for path in paths:
         kind, bad = _kind(path), 0
-        for number, line in _lines(path):
+        for number, line in lines_of(path):
             try:
                 row = _Row(kind, line)
             except ValueError as error:
@@ -212,7 +200,7 @@ def _twice(paths: list[str], keys: "array[int]") -> list[str]:
         return []
     seen: Counter[tuple[str, int]] = Counter()
     for path in paths:
-        for _, line in _lines(path):
+        for _, line in lines_of(path):
             try:
                 key = _Row(_kind(path), line).key
             except ValueError:

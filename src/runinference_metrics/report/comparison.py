@@ -1,16 +1,22 @@
 """Two or more runs side by side."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.report import page
+from runinference_metrics.report.drift import drifts
 from runinference_metrics.report.formats import duration, number, of_metric, percent, size
+from runinference_metrics.report.label_changes import LabelChanges
 from runinference_metrics.report.sections import effective, took_effect
 
 # Differences below this share are noise between two runs of the same thing.
 _NOISE = 0.02
+# Labels whose shares are shown, and how much of a name.
+_MOST_LABELS, _LONGEST_LABEL = 10, 40
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,33 @@ def _of_files(name: str, higher_is_better: bool | None) -> Measure:
     )
 
 
+def _of_quality(
+    name: str, value: Callable[[dict[str, Any]], float | None], higher: bool
+) -> Measure:
+    def known(document: dict[str, Any]) -> float | None:
+        quality = document["quality"]
+        return value(quality) if quality else None
+
+    return Measure(name, known, percent, higher)
+
+
+def _under(score: float) -> Measure:
+    def share(document: dict[str, Any]) -> float | None:
+        under = (document["certainty"] or {}).get("under", [])
+        return next((one["share"] for one in under if one["score"] == score), None)
+
+    return Measure(f"share of scores under {score:g}", share, percent, None)
+
+
 MEASURES = (
+    _of_quality("accuracy", lambda found: found["accuracy"], True),
+    _of_quality("macro F1", lambda found: found["macro"]["f1"], True),
+    _of_quality(
+        "expected calibration error",
+        lambda found: (found["calibration"] or {}).get("expected_error"),
+        False,
+    ),
+    _under(0.9),
     _of_derived("texts_per_wall_sec", number, True),
     _of_derived("texts_per_inference_sec", number, True),
     _of_derived("tokens_per_inference_sec", number, True),
@@ -119,6 +151,10 @@ class Comparison:
         warnings: why the runs may not be comparable.
         differences: parameters and effects that differ, a value a run.
         rows: each figure's name and cells.
+        changes: what became of the first run's labels in each of the others; None where they were
+            not compared.
+        drifts: how the labels and scores of each of the others differ, in sentences, where its
+            texts are others.
     """
 
     titles: list[str]
@@ -126,17 +162,24 @@ class Comparison:
     warnings: list[str]
     differences: list[tuple[str, list[str]]]
     rows: list[tuple[str, list[Cell]]]
+    changes: list[LabelChanges | None]
+    drifts: list[list[str]]
 
 
-def compare(documents: Sequence[dict[str, Any]], titles: Sequence[str]) -> Comparison:
+def compare(
+    documents: Sequence[dict[str, Any]],
+    titles: Sequence[str],
+    changes: Sequence[LabelChanges | None] = (),
+) -> Comparison:
     """Compares two or more runs' documents.
 
     Args:
         documents: the contents of their metrics.json.
         titles: where they came from.
+        changes: what became of the first run's labels in each of the others, as far as known.
     """
     rows = []
-    for measure in MEASURES:
+    for measure in (*MEASURES, *_of_labels(documents)):
         values = [measure.value(document) for document in documents]
         if any(value is not None for value in values):
             rows.append((measure.name, _cells(measure, values)))
@@ -146,7 +189,31 @@ def compare(documents: Sequence[dict[str, Any]], titles: Sequence[str]) -> Compa
         _warnings(documents),
         _differences(documents),
         rows,
+        list(changes) or [None] * (len(documents) - 1),
+        [_drifts(documents[0], other) for other in documents[1:]],
     )
+
+
+def _of_labels(documents: Sequence[dict[str, Any]]) -> list[Measure]:
+    """The shares of the commonest labels of all runs."""
+    texts: Counter[str] = Counter()
+    for document in documents:
+        texts.update({one["label"]: one["texts"] for one in document["labels"]})
+
+    def measure(label: str) -> Measure:
+        def share(document: dict[str, Any]) -> float | None:
+            shares = {one["label"]: one["share"] for one in document["labels"]}
+            return shares.get(label, 0.0) if shares else None
+
+        return Measure(f"share of {brief(label, _LONGEST_LABEL)}", share, percent, None)
+
+    return [measure(label) for label, _ in texts.most_common(_MOST_LABELS)]
+
+
+def _drifts(first: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    prints = [(one["run"]["input"] or {}).get("fingerprint") for one in (first, other)]
+    # Of the same texts it is the model that changed, and row by row that is known better.
+    return [] if prints[0] == prints[1] else [str(one) for one in drifts(first, other)]
 
 
 def _cells(measure: Measure, values: list[float | None]) -> list[Cell]:

@@ -61,8 +61,13 @@ def write_metrics(folder: str, document: dict[str, Any]) -> None:
 
 def write_page(path: str, page: str) -> None:
     """Writes a page that a person asked for; raises RunFailed when it cannot be written."""
+    write_file(path, page.encode(), "text/html")
+
+
+def write_file(path: str, content: bytes, mime_type: str) -> None:
+    """Writes a file that a person asked for; raises RunFailed when it cannot be written."""
     try:
-        write_whole(path, page.encode(), "text/html")
+        write_whole(path, content, mime_type)
     except Exception as error:
         raise RunFailed(f"{path} cannot be written: {error}") from error
 

@@ -1,0 +1,196 @@
+"""Rows of two output folders, one beside the other: whose labels differ, and by how much."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+
+from runinference_metrics.commands.shard_lines import lines_of
+from runinference_metrics.errors import RunFailed
+from runinference_metrics.report.label_changes import LabelChanges
+from runinference_metrics.writing.folder import RESULT_PATTERNS, matching
+
+_MOST_EXAMPLES = 20
+_LONGEST_TEXT = 300
+# Pairs of labels that are shown; a model of a thousand has a million.
+_MOST_PAIRS = 20
+BY_ROW, BY_ID = "file and line", "id"
+
+
+@dataclass
+class _Predictions:
+    """The predictions of a folder, in columns.
+
+    Args:
+        folder: where they are.
+        keys: a hash of what tells each row, by what that is; of ids none where a row has none.
+        labels: the number of each label.
+        scores: the scores of these.
+        rights: the number of each row's right label; -1 where it has none.
+    """
+
+    folder: str
+    keys: dict[str, "array[int]"] = field(
+        default_factory=lambda: {BY_ROW: array("q"), BY_ID: array("q")}
+    )
+    labels: "array[int]" = field(default_factory=lambda: array("l"))
+    scores: "array[float]" = field(default_factory=lambda: array("d"))
+    rights: "array[int]" = field(default_factory=lambda: array("l"))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All predictions again, as they are written."""
+        for path in _shards(self.folder):
+            for number, line in lines_of(path):
+                try:
+                    row = orjson.loads(line)
+                    row["label"], row["score"], row["source"], row["position"]
+                except (ValueError, KeyError, TypeError) as error:
+                    raise RunFailed(
+                        f"{path}, line {number:,} is no prediction ({error}); `verify` says what "
+                        "else is wrong there."
+                    ) from error
+                yield row
+
+
+def _shards(folder: str) -> list[str]:
+    return sorted(matching(folder, RESULT_PATTERNS[:1]))
+
+
+def _key(row: dict[str, Any], by: str) -> int:
+    if by == BY_ROW:
+        return hash((row["source"], row["position"]))
+    return hash(orjson.dumps(row["id"]))
+
+
+def _read(folder: str, names: dict[str, int]) -> _Predictions:
+    """Reads a folder's predictions; `names` gets the numbers of labels."""
+    found = _Predictions(folder)
+    for row in found.rows():
+        found.keys[BY_ROW].append(_key(row, BY_ROW))
+        if row.get("id") is not None:
+            found.keys[BY_ID].append(_key(row, BY_ID))
+        found.labels.append(names.setdefault(row["label"], len(names)))
+        found.scores.append(row["score"])
+        right = row.get("right_label")
+        found.rights.append(-1 if right is None else names.setdefault(right, len(names)))
+    return found
+
+
+def has_predictions(folder: str) -> bool:
+    """Whether there are shards of predictions."""
+    return not folder.endswith(".json") and bool(_shards(folder))
+
+
+def changes(first: str, other: str) -> tuple[LabelChanges, Iterator[dict[str, Any]]]:
+    """Compares the predictions of two output folders.
+
+    Takes some 40 bytes of memory a row of each, and what the rows with another label take.
+
+    Args:
+        first: an output folder, local or gs://.
+        other: another one.
+
+    Returns:
+        What became of the labels; and each row with another label, in the order of the files.
+
+    Raises:
+        RunFailed: a shard cannot be read.
+    """
+    names: dict[str, int] = {}
+    one, two = _read(first, names), _read(other, names)
+    by, in_one, in_two = _matched(one, two)
+    alone = len(one) - len(in_one), len(two) - len(in_two)
+    if not len(in_one):
+        return LabelChanges(by, 0, *alone), iter(())
+    labels = np.array(one.labels)[in_one], np.array(two.labels)[in_two]
+    differ = labels[0] != labels[1]
+    moves = np.abs(np.array(one.scores)[in_one] - np.array(two.scores)[in_two])
+    flips = _flips(one, two, by, set(np.array(one.keys[by])[in_one][differ].tolist()))
+    # Of a row with another label the two scores are of different labels.
+    moves[differ] = sorted(flip["moved"] for flip in flips)
+    by_number = {number: name for name, number in names.items()}
+    pairs = Counter(zip(labels[0][differ].tolist(), labels[1][differ].tolist(), strict=True))
+    became_right = became_wrong = None
+    rights = np.array(one.rights)[in_one]
+    if (rights >= 0).any():
+        became_right = int((differ & (labels[1] == rights)).sum())
+        became_wrong = int((differ & (labels[0] == rights)).sum())
+    surest = sorted(flips, key=lambda flip: (-min(flip["first"]["score"], flip["other"]["score"]),
+                                             flip["source"], flip["position"]))  # fmt: skip
+    found = LabelChanges(
+        by,
+        len(in_one),
+        *alone,
+        flipped=int(differ.sum()),
+        from_to=[
+            (by_number[before], by_number[after], texts)
+            for (before, after), texts in pairs.most_common(_MOST_PAIRS)
+        ],
+        mean_move=float(moves.mean()),
+        p95_move=float(np.percentile(moves, 95, method="inverted_cdf")),
+        largest_move=float(moves.max()),
+        became_right=became_right,
+        became_wrong=became_wrong,
+        examples=surest[:_MOST_EXAMPLES],
+    )
+    return found, iter(sorted(flips, key=lambda flip: (flip["source"], flip["position"])))
+
+
+def _matched(one: _Predictions, two: _Predictions) -> tuple[str, np.ndarray, np.ndarray]:
+    """By what most rows are in both, and the places of these in each."""
+    found = BY_ROW, *_common(one.keys[BY_ROW], two.keys[BY_ROW])
+    if all(len(some.keys[BY_ID]) == len(some) for some in (one, two)):
+        by_id = _common(one.keys[BY_ID], two.keys[BY_ID])
+        if len(by_id[0]) > len(found[1]):
+            return BY_ID, *by_id
+    return found
+
+
+def _common(one: "array[int]", two: "array[int]") -> tuple[np.ndarray, np.ndarray]:
+    """The places of the keys that are once in each."""
+    places = []
+    keys = []
+    for some in (one, two):
+        unique, first, times = np.unique(
+            np.array(some, np.int64), return_index=True, return_counts=True
+        )
+        keys.append(unique[times == 1])
+        places.append(first[times == 1])
+    _, in_one, in_two = np.intersect1d(keys[0], keys[1], assume_unique=True, return_indices=True)
+    return places[0][in_one], places[1][in_two]
+
+
+def _flips(one: _Predictions, two: _Predictions, by: str, keys: set[int]) -> list[dict[str, Any]]:
+    """The rows with these keys, of both."""
+    if not keys:
+        return []
+    before = {key: row for row in one.rows() if (key := _key(row, by)) in keys}
+    found = []
+    for row in two.rows():
+        if (key := _key(row, by)) in keys:
+            old = before[key]
+            texts = [row["text"], *([row["text_pair"]] if "text_pair" in row else [])]
+            found.append(
+                {
+                    "text": [_beginning(text) for text in texts],
+                    "first": {name: old[name] for name in ("label", "score")},
+                    "other": {name: row[name] for name in ("label", "score")},
+                    "moved": abs(old["score"] - row["scores"].get(old["label"], 0.0)),
+                    "right_label": row.get("right_label"),
+                    "source": row["source"],
+                    "position": row["position"],
+                    "id": row.get("id"),
+                }
+            )
+    return found
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
