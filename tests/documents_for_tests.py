@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 from jsonschema import Draft202012Validator
 
 from runinference_metrics.metrics.document import document_of
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.quality import quality
 from runinference_metrics.metrics.summary import Summary
-from runinference_metrics.records.certainty import SCORE_UNIT, Certainty, bin_of
+from runinference_metrics.records.certainty import SCORE_UNIT, UNITS_PER_BIN, Certainty
 from runinference_metrics.records.events import (
     BatchMeasured,
     Began,
@@ -103,7 +104,7 @@ def make_certainty(rng: random.Random, labels: Counter[str]) -> Certainty:
     for name, texts in labels.items():
         score_units = rng.randint(500_000, 1_000_000)
         found.units[name] = texts * score_units
-        found.bins[name, bin_of(score_units)] = texts
+        found.bins[name, score_units // UNITS_PER_BIN] = texts
         score, position = score_units * SCORE_UNIT, rng.randint(1, 10**6)
         found.least.append(Example(score, name, None, (f"a {name} film",), "a.txt", position))
     return found
@@ -120,7 +121,7 @@ def make_quality(
         label = right if rng.random() < 0.8 else rng.choice(names)
         score_units = rng.randint(500_000, 1_000_000)
         found.confusion[right, label] += 1
-        found._calibrate(score_units, right == label)
+        found.calibrate(np.array([score_units]), np.array([right == label]))
         if right != label:
             score = score_units * SCORE_UNIT
             found.wrong.append(Example(score, label, right, (text,), "a.txt", position))

@@ -1,9 +1,12 @@
 """How sure a model was: what adds up over batches in any order."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+
+from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.example import MOST_EXAMPLES, Example, lowest
 from runinference_metrics.records.record import ClassifiedBatch
 
@@ -11,7 +14,53 @@ from runinference_metrics.records.record import ClassifiedBatch
 SCORE_UNIT = 1e-6
 # Scores are counted in bins of a hundredth; what is further from zero stands in the outermost.
 UNITS_PER_BIN = 10_000
-_OUTERMOST_BIN = 1000
+OUTERMOST_BIN = 1000
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The predicted texts of a batch, in columns.
+
+    Args:
+        at: int64, the place of each in the batch.
+        labels: int64, the number of its label.
+        units: int64, its score in `SCORE_UNIT`.
+    """
+
+    at: np.ndarray
+    labels: np.ndarray
+    units: np.ndarray
+
+    @classmethod
+    def of(cls, found: Classification) -> "Scored":
+        """Those of a classification."""
+        winners: Any = found.winners
+        at = np.arange(len(winners))
+        if None in winners:
+            at = np.array([place for place in at.tolist() if winners[place] is not None], np.int64)
+            winners = [winners[place] for place in at.tolist()]
+        scores = [found.scores[place][label]
+                  for place, label in zip(at.tolist(), winners, strict=True)]  # fmt: skip
+        units = np.rint(np.array(scores, np.float64) / SCORE_UNIT).astype(np.int64)
+        return cls(at, np.array(winners, np.int64), units)
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def lowest(self, count: int) -> list[int]:
+        """The places of the texts with the lowest scores, and of all that tie with the last."""
+        return self._up_to(self.units, count)
+
+    def highest(self, count: int, which: np.ndarray) -> list[int]:
+        """Likewise with the highest, of those with true in `which`."""
+        return self._up_to(np.where(which, -self.units, np.iinfo(np.int64).max), count, which)
+
+    def _up_to(self, values: np.ndarray, count: int, which: np.ndarray | None = None) -> list[int]:
+        chosen = np.ones(len(values), bool) if which is None else which
+        if chosen.sum() > count:
+            chosen = chosen & (values <= np.partition(values, count - 1)[count - 1])
+        places: list[int] = self.at[chosen].tolist()
+        return places
 
 
 @dataclass
@@ -29,24 +78,18 @@ class Certainty:
     least: list[Example] = field(default_factory=list)
 
     @classmethod
-    def of(cls, classified: ClassifiedBatch, scores: Sequence[tuple[int, int]]) -> "Certainty":
-        """That of a batch.
-
-        Args:
-            classified: the batch.
-            scores: of each predicted text its place in the batch, and its score in `SCORE_UNIT`.
-        """
-        names, winners = classified.classification.label_names, classified.classification.winners
-        found = cls()
-        for at, units in scores:
-            label = names[winners[at]]  # type: ignore[index]
-            found.bins[label, bin_of(units)] += 1
-            found.units[label] += units
+    def of(cls, classified: ClassifiedBatch, scored: "Scored") -> "Certainty":
+        """That of a batch and its scores."""
+        names = classified.classification.label_names
+        bins = np.clip(scored.units // UNITS_PER_BIN, -OUTERMOST_BIN, OUTERMOST_BIN)
+        found = cls(Counter({
+            (names[label], at): texts for label, at, texts in cells(scored.labels, bins)
+        }))  # fmt: skip
+        for label in set(scored.labels.tolist()):
+            found.units[names[label]] = int(scored.units[scored.labels == label].sum())
         # Of a single label the score says how much, and not how surely.
-        if len(names) > 1 and scores:
-            ordered = sorted(units for _, units in scores)
-            most = ordered[min(MOST_EXAMPLES, len(ordered)) - 1]
-            found.least = lowest(classified.example(at) for at, units in scores if units <= most)
+        if len(names) > 1:
+            found.least = lowest(map(classified.example, scored.lowest(MOST_EXAMPLES)))
         return found
 
     def merge(self, other: "Certainty") -> None:
@@ -57,6 +100,19 @@ class Certainty:
             self.least = lowest([*self.least, *other.least])
 
 
-def bin_of(units: int) -> int:
-    """The bin of a score in `SCORE_UNIT`."""
-    return max(-_OUTERMOST_BIN, min(_OUTERMOST_BIN, units // UNITS_PER_BIN))
+def cells(rows: np.ndarray, columns: np.ndarray) -> list[tuple[int, int, int]]:
+    """How often which two numbers stand beside each other: both, and how often.
+
+    Args:
+        rows: int64, from 0.
+        columns: int64, of the same length.
+    """
+    if not len(rows):
+        return []
+    least = int(columns.min())
+    width = int(columns.max()) - least + 1
+    found, counts = np.unique(rows * width + columns - least, return_counts=True)
+    return [
+        (one // width, one % width + least, count)
+        for one, count in zip(found.tolist(), counts.tolist(), strict=True)
+    ]

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from runinference_metrics.records.certainty import SCORE_UNIT, Certainty
+from runinference_metrics.records.certainty import Certainty, Scored
 from runinference_metrics.records.measured import BatchRun, BatchStats
 from runinference_metrics.records.quality import Quality
 from runinference_metrics.records.record import ClassifiedBatch
@@ -85,18 +85,17 @@ class BatchMeasured:
     def of(cls, classified: ClassifiedBatch) -> "BatchMeasured":
         """What a batch says of itself."""
         found = classified.classification
-        labels = Counter(found.label_names[one] for one in found.winners if one is not None)
-        scores = [
-            (at, round(scores[winner] / SCORE_UNIT))
-            for at, (winner, scores) in enumerate(zip(found.winners, found.scores, strict=True))
-            if winner is not None
-        ]
+        labels = Counter({
+            found.label_names[one]: texts
+            for one, texts in Counter(found.winners).items() if one is not None
+        })  # fmt: skip
+        scored = Scored.of(found)
         return cls(
             classified.run,
             found.stats,
             labels,
-            Certainty.of(classified, scores),
-            Quality.of(classified, scores),
+            Certainty.of(classified, scored),
+            Quality.of(classified, scored),
             classified.batch.fingerprint(),
         )
 

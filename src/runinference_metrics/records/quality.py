@@ -1,10 +1,12 @@
 """How right a model was, by the rows' own labels: what adds up over batches in any order."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from runinference_metrics.records.example import Example, highest
+import numpy as np
+
+from runinference_metrics.records.certainty import Scored, cells
+from runinference_metrics.records.example import MOST_EXAMPLES, Example, highest
 from runinference_metrics.records.record import ClassifiedBatch
 from runinference_metrics.records.right_labels import UNLABELLED, right_labels
 
@@ -40,35 +42,44 @@ class Quality:
     wrong: list[Example] = field(default_factory=list)
 
     @classmethod
-    def of(cls, classified: ClassifiedBatch, scores: Sequence[tuple[int, int]]) -> "Quality | None":
-        """That of a batch; None where no field with right labels is named.
-
-        Args:
-            classified: the batch.
-            scores: of each predicted text its place in the batch, and its score in millionths.
-        """
-        batch, answers = classified.batch, classified.classification
-        if not scores or batch.right_labels[scores[0][0]] is None:
+    def of(cls, classified: ClassifiedBatch, scored: Scored) -> "Quality | None":
+        """That of a batch and its scores; None where no field with right labels is named."""
+        own = classified.batch.right_labels
+        if not len(scored) or own[0] is None:
             return None
-        names, meant = answers.label_names, right_labels(answers.label_names)
-        found = cls()
-        wrong = []
-        for at, units in scores:
-            value = batch.right_labels[at] or UNLABELLED
-            place = meant.place(value) if value else None
-            if value == UNLABELLED:
-                found.unlabelled += 1
-            elif place is None:
-                found.unknown[value[:_LONGEST_UNKNOWN]] += 1
-            else:
-                winner = answers.winners[at]
-                found.confusion[names[place], names[winner]] += 1  # type: ignore[index]
-                found._calibrate(units, winner == place)
-                if winner != place:
-                    wrong.append(at)
-        found.wrong = highest(classified.example(at) for at in wrong)
+        names = classified.classification.label_names
+        meant = right_labels(names)
+        values = [own[at] or UNLABELLED for at in scored.at.tolist()]
+        places = {value: meant.place(value) if value else None for value in set(values)}
+        found = cls(unlabelled=values.count(UNLABELLED))
+        for value, texts in Counter(values).items():
+            if value and places[value] is None:
+                found.unknown[value[:_LONGEST_UNKNOWN]] += texts
+        # Of texts without a label of the model -1.
+        rights = np.array([-1 if (one := places[value]) is None else one for value in values])
+        known = rights >= 0
+        for right, label, texts in cells(rights[known], scored.labels[known]):
+            found.confusion[names[right], names[label]] = texts
+        found.calibrate(scored.units[known], (rights == scored.labels)[known])
+        wrong = known & (rights != scored.labels)
+        found.wrong = highest(map(classified.example, scored.highest(MOST_EXAMPLES, wrong)))
         found._limit()
         return found
+
+    def calibrate(self, units: np.ndarray, right: np.ndarray) -> None:
+        """Adds texts to the bins of their scores.
+
+        Args:
+            units: int64, their scores in millionths.
+            right: bool, whether they have the right label.
+        """
+        shares = (units >= 0) & (units <= _UNITS_OF_1)
+        self.not_shares += int((~shares).sum())
+        units, right = units[shares], right[shares]
+        bins = np.minimum(CALIBRATION_BINS - 1, units * CALIBRATION_BINS // _UNITS_OF_1)
+        for at in np.unique(bins).tolist():
+            here = bins == at
+            self._add(at, (int(here.sum()), int(units[here].sum()), int(right[here].sum())))
 
     def merge(self, other: "Quality") -> None:
         """Adds another's."""
@@ -82,13 +93,6 @@ class Quality:
         if other.wrong:
             self.wrong = highest([*self.wrong, *other.wrong])
         self._limit()
-
-    def _calibrate(self, units: int, right: bool) -> None:
-        if not 0 <= units <= _UNITS_OF_1:
-            self.not_shares += 1
-            return
-        at = min(CALIBRATION_BINS - 1, units * CALIBRATION_BINS // _UNITS_OF_1)
-        self._add(at, (1, units, int(right)))
 
     def _add(self, at: int, counts: tuple[int, int, int]) -> None:
         texts, units, right = self.calibration.get(at, (0, 0, 0))
