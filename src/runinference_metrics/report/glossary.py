@@ -90,6 +90,27 @@ GLOSSARY = (
         "Loading model and tokenizer, once a process. COUNT is the number of loads.",
     ),
     Entry(
+        names.BEFORE_LOAD,
+        "ms",
+        "with the first batch of each process",
+        "From a process's start until it begins to load the model: Python's imports, mostly, and "
+        "waiting for the first work.",
+    ),
+    Entry(
+        names.FIRST_PASS,
+        "ms",
+        "with the first batch of each process",
+        "The first forward pass, of a text that is none of yours: whether the model answers at "
+        "all, and whatever torch does at its first use.",
+    ),
+    Entry(
+        names.TO_FIRST_PASS,
+        "ms",
+        "with the first batch of each process",
+        "From a process's start to the end of that pass: the two and load_model_latency_milli_secs "
+        "between them. Many processes that work shorter than this cost more than they save.",
+    ),
+    Entry(
         names.TOKENIZE,
         "µs",
         "after each batch that succeeded",

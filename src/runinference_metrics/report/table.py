@@ -100,7 +100,8 @@ def _distributions(document: dict[str, Any]) -> Table:
     beam = document["runinference"]
     for name in (names.NUM_INFERENCES, names.FAILED_BATCHES):
         table.add_row(name, "", "", "", "", short(beam[name]))
-    for section in (beam, document["stages"], document["gpu"] or {}):
+    startup = document["startup"] or {}
+    for section in (beam, document["stages"], startup, document["gpu"] or {}):
         for name, value in section.items():
             if isinstance(value, dict):
                 table.add_row(name, *(short(value.get(part)) for part in _COLUMNS))
