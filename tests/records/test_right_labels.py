@@ -22,6 +22,11 @@ STARS = ("1 star", "2 stars", "3 stars", "4 stars", "5 stars")
         (TWO, "-1", None),
         (TWO, "1.5", None),
         (TWO, "neutral", None),
+        (TWO, "true", 1),
+        (TWO, "False", 0),
+        (STARS, "true", None),
+        (("True", "False"), "true", 0),
+        (("untrue", "true"), "false", None),
         # A number means the one in a name, never a place beside it.
         (STARS, "1", 0),
         (STARS, "5", 4),

@@ -156,6 +156,32 @@ def test_what_is_no_field_with_labels_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_ids_and_labels_of_any_kind_are_written(
+    program: Program, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"text": "a good film", "id": 10**30, "right": 10**30},
+        {"text": "a bad film", "id": {"a": [1]}, "right": [1, 2]},
+        {"text": "a dull film", "id": 2.5, "right": False},
+        {"text": "a fine film", "id": "é", "right": "POSITIVE "},
+    ]
+    path = tmp_path / "in.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    flags = (f"--input={path}", f"--model={DEMO_MODEL}", "--label_field=right", "--id_field=id")
+    runs = [program(*flags, output=name) for name in ("one", "two")]
+    for ran in runs:
+        assert ran.code == 0, ran.err
+        found = {one["position"]: one for one in ran.metrics["certainty"]["least"]}
+        assert [found[at]["id"] for at in range(1, 5)] == [row["id"] for row in rows]
+        assert (ran.metrics["quality"]["labelled"], ran.metrics["quality"]["unknown"]) == (2, 2)
+        assert main(["report", str(ran.folder)]) == 0
+    listed = tmp_path / "flips.jsonl"
+    folders = [str(ran.folder) for ran in runs]
+    assert main(["compare", *folders, f"--flips={listed}"]) == 0
+    assert "by file and line" in " ".join(capsys.readouterr().out.split())
+    assert listed.read_text() == ""
+
+
 def test_label_names_can_be_those_of_the_rows(program: Program, tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("text,stars\na good film,happy\na bad film,sad\n")

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import orjson
-
 from runinference_metrics.commands import flips
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.options.addresses import place
@@ -64,7 +62,7 @@ def main(argv: Sequence[str]) -> None:
         change, rows = _changes(runs[0], run, asked)
         changes.append(change)
         if given.flips:
-            _write(given.flips, rows)
+            documents.write_lines(given.flips, rows)
     comparison = compare(found, runs, changes)
     print_comparison(comparison)
     if given.flips:
@@ -91,8 +89,3 @@ def _changes(
     if asked:
         raise UserError("RUN", "output folders with their predictions-*.jsonl", repr(without[0]))
     return None, iter(())
-
-
-def _write(path: str, rows: Iterator[dict[str, Any]]) -> None:
-    content = b"".join(orjson.dumps(row) + b"\n" for row in rows)
-    documents.write_file(path, content, "application/json")

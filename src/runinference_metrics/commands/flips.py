@@ -74,7 +74,8 @@ def _read(folder: str, names: dict[str, int]) -> _Predictions:
     found = _Predictions(folder)
     for row in found.rows():
         found.keys[BY_ROW].append(_key(row, BY_ROW))
-        if row.get("id") is not None:
+        # A whole number beyond 64 bits is read as such a number too, and may be another's.
+        if not isinstance(row.get("id"), float | None):
             found.keys[BY_ID].append(_key(row, BY_ID))
         found.labels.append(names.setdefault(row["label"], len(names)))
         found.scores.append(row["score"])

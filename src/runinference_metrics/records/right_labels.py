@@ -9,6 +9,8 @@ import orjson
 
 # What a row with an empty field has, or without one.
 UNLABELLED = ""
+# What JSON has for the first of two labels, and for the second.
+_BOOLEANS = ("false", "true")
 
 
 def as_text(value: Any) -> str:
@@ -32,7 +34,8 @@ class RightLabels:
 
     A label is meant by its name, in whatever case if that tells it apart, or by a number: by the
     one number in its name, as in `LABEL_1` and `5 stars`, or, where no name has a number, by its
-    place among the labels from 0 on, as in most data sets.
+    place among the labels from 0 on, as in most data sets; or, of two such labels, by true or
+    false, which are 1 and 0.
 
     Args:
         names: the model's labels.
@@ -64,6 +67,8 @@ def _places(names: Sequence[str]) -> Mapping[str, int]:
         said = {_folded(name)}
         if not any(numbers):
             said.add(str(place))
+            if len(names) == len(_BOOLEANS) and not {*map(_folded, names)} & {*_BOOLEANS}:
+                said.add(_BOOLEANS[place])
         elif len(numbers[place]) == 1:
             said.add(str(int(numbers[place][0])))
         for one in said:

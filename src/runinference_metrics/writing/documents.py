@@ -1,5 +1,7 @@
 """metrics.json, written and read back; pages; and other small files that a person names."""
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -55,8 +57,22 @@ def read(place: str, flag: str = "FOLDER") -> dict[str, Any]:
 
 def write_metrics(folder: str, document: dict[str, Any]) -> None:
     """Writes metrics.json, without the secrets of any parameter in it."""
-    written = orjson.dumps(without_secrets(document), option=orjson.OPT_INDENT_2) + b"\n"
+    written = _json(without_secrets(document), indent=True)
     write_whole(in_folder(folder, METRICS_FILE), written, "application/json")
+
+
+def write_lines(path: str, rows: Iterable[Any]) -> None:
+    """Writes JSON lines that a person asked for; raises RunFailed when they cannot be written."""
+    write_file(path, b"".join(_json(row) for row in rows), "application/json")
+
+
+def _json(value: Any, indent: bool = False) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None) + b"\n"
+    except TypeError:
+        # orjson refuses integers beyond 64 bits, which an id may well be.
+        text = json.dumps(value, ensure_ascii=False, indent=2 if indent else None)
+        return text.encode() + b"\n"
 
 
 def write_page(path: str, page: str) -> None:
