@@ -1,5 +1,6 @@
 """How sure the model was, as sections of metrics.json."""
 
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from typing import Any
 
@@ -22,24 +23,25 @@ def certainty(found: Certainty, predicted: int) -> dict[str, Any]:
     return {"under": under, "least": [asdict(one) for one in found.least]}
 
 
-def scores(found: Certainty, label: str) -> dict[str, Any]:
-    """The histogram of a label's scores: columns of equal width, one behind the other.
+def scores(found: Certainty) -> dict[str, dict[str, Any]]:
+    """The histogram of the scores of each label: columns of equal width, one behind the other.
 
     Returns:
-        Where the first column begins, how wide each is, and the texts in each.
+        By label where the first column begins, how wide each is, and the texts in each.
     """
-    columns: dict[int, int] = {}
-    for (name, at), count in found.bins.items():
-        if name == label:
-            columns[at // _BINS_PER_COLUMN] = columns.get(at // _BINS_PER_COLUMN, 0) + count
-    first, last = min(columns), max(columns)
-    # A score of 1 belongs to the last column below it.
     per_1 = round(1 / SCORE_UNIT) // UNITS_PER_BIN // _BINS_PER_COLUMN
-    if last == per_1:
-        columns[per_1 - 1] = columns.get(per_1 - 1, 0) + columns.pop(per_1)
-        first, last = min(columns), max(columns)
+    by_label: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for (label, at), count in found.bins.items():
+        by_label[label][at // _BINS_PER_COLUMN] += count
+    for columns in by_label.values():
+        # Where none is higher, a score of 1 belongs to the last column below it.
+        if max(columns) == per_1:
+            columns[per_1 - 1] += columns.pop(per_1)
     return {
-        "from": first / per_1,
-        "step": 1 / per_1,
-        "counts": [columns.get(at, 0) for at in range(first, last + 1)],
+        label: {
+            "from": min(columns) / per_1,
+            "step": 1 / per_1,
+            "counts": [columns[at] for at in range(min(columns), max(columns) + 1)],
+        }
+        for label, columns in by_label.items()
     }

@@ -224,13 +224,14 @@ def _of_counts(counts: dict[int, int]) -> dict[str, Any]:
 
 
 def _labels(summary: Summary) -> list[dict[str, Any]]:
+    drawn = scores(summary.certainty)
     return [
         {
             "label": label,
             "texts": texts,
             "share": texts / summary.predicted,
             "mean_score": summary.certainty.units[label] * SCORE_UNIT / texts,
-            "scores": scores(summary.certainty, label),
+            "scores": drawn[label],
         }
         for label, texts in sorted(summary.labels.items(), key=lambda item: (-item[1], item[0]))
     ]
