@@ -28,6 +28,7 @@ IMPORTED = (
     "google.cloud.dataflow_v1beta3",
     "google.cloud.storage.transfer_manager",
     "jinja2",
+    "numpy.ma",
     "orjson",
     "pip._internal.commands.freeze",
     "rich._emoji_codes",
