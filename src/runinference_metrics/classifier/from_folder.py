@@ -74,7 +74,7 @@ def from_folder(
             loaded = precisions.load_in(
                 precision,
                 device,
-                f"{str(folder.path)!r} ({folder.architecture or config.model_type})",
+                f"{folder.path!r} ({folder.architecture or config.model_type})",
                 lambda one: load_network(
                     folder,
                     config,

@@ -78,7 +78,7 @@ class Certainty:
     least: list[Example] = field(default_factory=list)
 
     @classmethod
-    def of(cls, classified: ClassifiedBatch, scored: "Scored") -> "Certainty":
+    def of(cls, classified: ClassifiedBatch, scored: Scored) -> "Certainty":
         """That of a batch and its scores."""
         names = classified.classification.label_names
         bins = np.clip(scored.units // UNITS_PER_BIN, -OUTERMOST_BIN, OUTERMOST_BIN)
