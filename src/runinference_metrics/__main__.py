@@ -26,6 +26,8 @@ commands:
       classify text files; `run --help` explains every parameter
   check --input=PATTERN [parameters] [Beam's own flags]
       show the input's first rows as a run would read them, and all that would stop a run
+  estimate --input=PATTERN [--prices=FILE] [--classify=N] [--runs=FOLDER,…]
+      say what a whole input would take and cost on machine types, from a sample of it
   report FOLDER [--prices=FILE] [--thresholds=…]
       show a run again from its metrics.json, and write its report.html anew
   report --job_id=ID --project=P --region=R [--prices=FILE] [--output=FOLDER]
@@ -45,7 +47,17 @@ commands:
 # Beam stops the servers that it started in well under this.
 _EXIT_WITHIN_SECS = 5.0
 
-COMMANDS = ("run", "check", "report", "compare", "verify", "model", "metadata", "template")
+COMMANDS = (
+    "run",
+    "check",
+    "estimate",
+    "report",
+    "compare",
+    "verify",
+    "model",
+    "metadata",
+    "template",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,6 +12,8 @@ from runinference_metrics.records.measured import Machine
 
 _TAKES = "a YAML or JSON file with currency, region, date, vcpu_hour and memory_gb_hour"
 _GIB = 2**30
+# What else a prices file may say: see machine_types.py.
+_OF_ESTIMATES = "machines"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Prices:
             raise UserError("prices", _TAKES, f"{name!r}, which holds no names")
         known = {field.name: field for field in fields(cls)}
         for key in found:
-            if key not in known:
+            if key not in known and key != _OF_ESTIMATES:
                 raise UserError("prices", _TAKES, f"{name!r} with the unknown name {key!r}")
         values: dict[str, Any] = {}
         for key in known:

@@ -25,6 +25,10 @@ _DESCRIPTIONS = {
     "run": "Classify text files with Beam's RunInference and report what it cost.",
     "check": "Show the first rows of the input as a run would read them, and all that would stop "
     "a run; nothing is written, and --output may be left out.",
+    "estimate": "Say what a whole input would take and cost, from a sample of it: --classify=N "
+    "classifies N of its texts here, --runs=FOLDER,… takes the speed of earlier runs of the model, "
+    "and the machine types of --prices are set side by side; --max_num_workers says how many of "
+    "each; --json=FILE writes the figures. Nothing else is written, and --output may be left out.",
 }
 
 
@@ -32,7 +36,7 @@ def parser(command: str = "run") -> argparse.ArgumentParser:
     """The command-line parser of a command; its help is the parameters' own.
 
     Args:
-        command: "run" or "check".
+        command: "run", "check" or "estimate".
     """
     result = Parser(
         prog=f"runinference_metrics {command}",
@@ -60,7 +64,7 @@ def parse(
 
     Args:
         argv: the command line behind the command.
-        command: "run" or "check".
+        command: "run", "check" or "estimate".
         optional: required parameters that may be left out here, and are "" then.
 
     Returns:

@@ -10,6 +10,7 @@ __all__ = [
     "classification",
     "events",
     "faults",
+    "interval",
     "measured",
     "names",
     "processor",

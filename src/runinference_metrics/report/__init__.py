@@ -3,4 +3,4 @@ is shown, never how it was computed.
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["comparison", "comparison_table", "label_changes", "page", "table"]
+__all__ = ["comparison", "comparison_table", "forecast", "label_changes", "page", "table"]

@@ -1,5 +1,6 @@
 """A run on this machine, in the runner that Beam brings along."""
 
+import os
 import tempfile
 
 import apache_beam as beam
@@ -23,26 +24,36 @@ def run(checked: CheckedRun) -> None:
         UserError, RunFailed: the run failed.
         ThresholdsFailed: it is done and shown, and not good enough.
     """
+    failed: ThresholdsFailed | None = None
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            classify(checked, scratch)
+        except ThresholdsFailed as error:
+            failed = error
     output = checked.settings.output
-    with (
-        tempfile.TemporaryDirectory() as progress_folder,
-        interruption.leaves_nothing(output, progress_folder),
-    ):
+    print_table(documents.read(output), output)
+    if failed:
+        raise failed
+
+
+def classify(checked: CheckedRun, scratch: str) -> None:
+    """Runs to the end; raises as `run`.
+
+    Args:
+        checked: the run.
+        scratch: a folder that goes away with it.
+    """
+    progress_folder = os.path.join(scratch, "progress")
+    os.mkdir(progress_folder)
+    with interruption.leaves_nothing(checked.settings.output, scratch):
         # DirectRunner would first try to download another runner from the internet.
         runner = LocalRunner(progress_folder)
         built = beam.Pipeline(runner=runner, options=checked.beam_options)
         spread = workers.local_workers(checked.beam_options) > 1
         handler = checked.handler(progress_folder)
         pipeline.build(built, checked.plan(handler, "DirectRunner", spread))
-        failed: ThresholdsFailed | None = None
-        try:
-            with shown(lambda: texts_done(progress_folder)):
-                _finish(built, runner)
-        except ThresholdsFailed as error:
-            failed = error
-    print_table(documents.read(output), output)
-    if failed:
-        raise failed
+        with shown(lambda: texts_done(progress_folder)):
+            _finish(built, runner)
 
 
 def _finish(built: beam.Pipeline, runner: LocalRunner) -> None:

@@ -68,7 +68,7 @@ def noted() -> Iterator[Interruption]:
 
 
 @contextlib.contextmanager
-def leaves_nothing(output: str, progress_folder: str) -> Iterator[None]:
+def leaves_nothing(output: str, scratch: str) -> Iterator[None]:
     """Until the block ends, a failure removes the shards that are not whole, and so do Ctrl-C and
     SIGTERM, which end the program with code 130.
 
@@ -78,7 +78,7 @@ def leaves_nothing(output: str, progress_folder: str) -> Iterator[None]:
 
     Args:
         output: the output folder.
-        progress_folder: a folder that goes away with the run.
+        scratch: a folder that goes away with the run.
     """
     before = set(unfinished_in(output))
 
@@ -89,7 +89,7 @@ def leaves_nothing(output: str, progress_folder: str) -> Iterator[None]:
         try:
             _end_descendants()
             remove_unfinished(output, before)
-            shutil.rmtree(progress_folder, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
         finally:
             os._exit(INTERRUPTED)
 

@@ -1,0 +1,52 @@
+"""`estimate`: what a whole input would take and cost, before it is paid for."""
+
+import sys
+from collections.abc import Sequence
+
+import orjson
+
+from runinference_metrics.errors import UserError
+from runinference_metrics.options.addresses import place
+from runinference_metrics.options.command_line import Parser, parse
+from runinference_metrics.redaction import redact
+
+# An hour on the slowest processor that was measured; whoever asks for more wants a run.
+_MOST_TEXTS = 1_000_000
+
+
+def main(argv: Sequence[str]) -> None:
+    """`estimate --input=… [--classify=N] [--runs=…] [any of run's flags]`: foretells a run.
+
+    Raises:
+        UserError: a flag is wrong, or the input.
+        RunFailed: the sample cannot be classified.
+    """
+    own = Parser(prog="runinference_metrics estimate", add_help=False, allow_abbrev=False)
+    own.add_argument("--classify", default="0")
+    own.add_argument("--runs", default="")
+    own.add_argument("--json", type=place("json"))
+    given, rest = own.parse_known_args(list(argv))
+    settings, beam_arguments = parse(rest, "estimate", ("output",))
+    classify = _classify(given.classify)
+    # Beam and torch take seconds to import: not before the parameters are known to be right.
+    from runinference_metrics.report.forecast import print_forecast
+    from runinference_metrics.running.estimate import Asked, estimate
+    from runinference_metrics.writing import documents
+
+    runs = [one.strip() for one in given.runs.split(",") if one.strip()]
+    found = estimate(Asked(settings, beam_arguments, classify, runs), _say)
+    print_forecast(found)
+    if given.json:
+        documents.write_file(given.json, orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n",
+                             "application/json")  # fmt: skip
+        print(f"Written to {given.json}")
+
+
+def _classify(given: str) -> int:
+    if given.isdecimal() and int(given) <= _MOST_TEXTS:
+        return int(given)
+    raise UserError("classify", f"a number of texts from 0 to {_MOST_TEXTS:,}", repr(given))
+
+
+def _say(line: str) -> None:
+    print(redact(line), file=sys.stderr)

@@ -1,0 +1,286 @@
+"""What a whole input would take and cost, from a sample of it."""
+
+import dataclasses
+import itertools
+import math
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
+
+from runinference_metrics.classifier.devices import check_device
+from runinference_metrics.dataflow import workers
+from runinference_metrics.errors import RunFailed, UserError
+from runinference_metrics.metrics import forecast, machine_types
+from runinference_metrics.metrics.forecast import Work
+from runinference_metrics.metrics.prices import Prices
+from runinference_metrics.metrics.speeds import Speed
+from runinference_metrics.models import weights
+from runinference_metrics.models.folder import ModelFolder, weight_files
+from runinference_metrics.models.remote import local_folder
+from runinference_metrics.models.token_lengths import token_lengths
+from runinference_metrics.options import beam_flags
+from runinference_metrics.options.settings import Settings
+from runinference_metrics.reading.listing import Listed
+from runinference_metrics.reading.survey import Spot, Survey, surveyed
+from runinference_metrics.records.interval import Interval
+from runinference_metrics.records.text import Text, strings
+from runinference_metrics.running import checks, here, input, logs, named_model, preview
+from runinference_metrics.running.checked import CheckedRun
+from runinference_metrics.running.preview import format_options, row_fields
+from runinference_metrics.writing import documents
+
+# Of all spots: their mean is known to a percent, and they are tokenised in a second.
+_TOKENISED_TEXTS = 16_384
+# Its last layer computes the first tokens alone where it can; then this is left of a model that is
+# one layer deep in the worst case, besides embeddings, which compute nothing.
+_NO_PRODUCTS = ("embed", "expert")
+_LEAST_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be estimated.
+
+    Args:
+        settings: the parameters.
+        beam_arguments: the flags that are Beam's.
+        classify: how many texts of the sample are to be classified here.
+        runs: output folders of runs of the same model, whose speed is known.
+    """
+
+    settings: Settings
+    beam_arguments: Sequence[str]
+    classify: int
+    runs: Sequence[str]
+
+
+def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
+    """Surveys the input, classifies some of it if asked to, and forecasts the whole.
+
+    Args:
+        asked: what is to be estimated.
+        say: takes a line for a user who waits.
+
+    Returns:
+        The estimate as a document; see docs/estimate.md.
+
+    Raises:
+        UserError: something that the user gave is wrong.
+        RunFailed: the sample cannot be classified.
+    """
+    settings = asked.settings
+    options = beam_flags.parse(asked.beam_arguments)
+    logs.configure(False)
+    prices, machines = _prices(settings)
+    listed = input.check_input(settings.input, "")
+    found = preview.previewed(listed, settings)
+    preview.refuse(found)
+    say(str(found))
+    settings = named_model.fetched(settings)
+    names = checks.label_names(settings)
+    checks.check_model(settings, names)
+    if asked.classify:
+        check_device(settings.device)
+    model = ModelFolder.read(local_folder(settings.model), names)
+    speeds = list(_of_runs(asked.runs, model))
+    survey = _surveyed(listed, settings)
+    lengths = _Lengths.of(survey, model, model.max_length(settings.max_length))
+    work = Work(survey.total(lambda one: one.num_texts), lengths.tokens(survey),
+                _operations_per_token(model))  # fmt: skip
+    if not work.texts.likely:
+        raise UserError("input", "files with texts", f"{len(listed.files):,} files without any")
+    sample, forecasts = None, []
+    if asked.classify:
+        texts = survey.texts(asked.classify)
+        say(f"Classifying {len(texts):,} texts")
+        ran = _classified(texts, CheckedRun(settings, listed, None, _local(options), names))
+        speed = Speed.of(ran, "measured here")
+        if speed is None:
+            raise UserError("classify", "enough texts to tell how fast they are classified",
+                            f"{len(texts):,} texts, of which none got a prediction")  # fmt: skip
+        sample = _sample(ran)
+        forecasts.append(forecast.here(work, speed, _hour(ran, prices)))
+        speeds.append(speed)
+    if prices:
+        number = _machines(options)
+        forecasts.extend(
+            forecast.elsewhere(work, one, number, speeds, prices, settings.precision)
+            for one in machines
+        )
+    return {
+        "input": _input(survey, len(listed.files), work, lengths),
+        "sample": sample,
+        "prices": prices and dataclasses.asdict(prices),
+        "machines": forecasts,
+    }
+
+
+def _surveyed(listed: Listed, settings: Settings) -> Survey:
+    try:
+        return surveyed(listed.files, row_fields(settings), format_options(settings))
+    except Exception as error:
+        raise RunFailed(f"The input cannot be read: {input.why_not(error)}") from error
+
+
+def _prices(settings: Settings) -> tuple[Prices | None, Sequence[machine_types.MachineType]]:
+    prices = checks.prices(settings)
+    if prices is None:
+        return None, ()
+    content = documents.content(settings.prices, "prices")
+    machines = machine_types.parse(content, settings.prices)
+    for one in machines:
+        one.hour(prices)
+    return prices, machines
+
+
+def _of_runs(runs: Sequence[str], model: ModelFolder) -> Iterator[Speed]:
+    digest = model.digest(model.file_digests()) if runs else ""
+    for place in runs:
+        document = documents.read(place, "runs")
+        found = Speed.of(document, f"the run in {place}")
+        if found is None:
+            got = f"{place!r}, which has no processes, or several kinds of them"
+            raise UserError("runs", "folders of runs whose processes are known and alike", got)
+        if found.model_digest != digest:
+            got = f"{place!r}, of another model than --model={model.path}"
+            raise UserError("runs", "folders of runs of the same model", got)
+        yield found
+
+
+@dataclass(frozen=True)
+class _Lengths:
+    """How many tokens texts have, before they are cut.
+
+    Args:
+        by_spot: of some texts of each spot, by the spot's identity.
+        max_length: where the model cuts them.
+    """
+
+    by_spot: dict[int, list[int]]
+    max_length: int
+
+    @classmethod
+    def of(cls, survey: Survey, model: ModelFolder, max_length: int) -> "_Lengths":
+        """The lengths of some texts of each spot."""
+        spots = list({id(one): one for one in survey.spots}.values())
+        most = max(1, _TOKENISED_TEXTS // max(1, len(spots)))
+        some = [one.texts[:: -(-len(one.texts) // most) or 1] for one in spots]
+        found = iter(token_lengths(model, list(itertools.chain.from_iterable(some))))
+        return cls({id(spot): list(itertools.islice(found, len(texts)))
+                    for spot, texts in zip(spots, some, strict=True)}, max_length)  # fmt: skip
+
+    def tokens(self, survey: Survey) -> Interval:
+        """The tokens that the model reads, of the whole input."""
+        cut = [min(one, self.max_length) for found in self.by_spot.values() for one in found]
+        if len(cut) < 2 or len(cut) == sum(one.num_texts for one in survey.spots):
+            error = 0.0
+        else:
+            error = 2 * statistics.stdev(cut) / math.sqrt(len(cut)) / statistics.fmean(cut)
+        total = survey.total(
+            lambda one: self._total(one, lambda length: min(length, self.max_length))
+        )
+        return total * Interval.within(1.0, error)
+
+    def truncated(self, survey: Survey) -> Interval:
+        """How many texts of the whole input are cut."""
+        return survey.total(lambda one: self._total(one, lambda length: length > self.max_length))
+
+    def _total(self, spot: Spot, of: Callable[[int], float]) -> float:
+        found = self.by_spot[id(spot)]
+        return spot.num_texts * sum(map(of, found)) / len(found) if found else 0.0
+
+
+def _input(survey: Survey, files: int, work: Work, lengths: _Lengths) -> dict[str, Any]:
+    return {
+        "files": files,
+        "bytes": survey.size_bytes,
+        "whole": survey.whole,
+        "beginnings": survey.beginnings,
+        "rows": survey.total(lambda one: one.rows).as_json(),
+        "texts": work.texts.as_json(),
+        "blank": survey.total(lambda one: one.blank).as_json(),
+        "rejected": survey.total(lambda one: one.rejected).as_json(),
+        "tokens": work.tokens.as_json(),
+        "truncated": lengths.truncated(survey).as_json(),
+        "max_length": lengths.max_length,
+    }
+
+
+def _operations_per_token(model: ModelFolder) -> float:
+    """What a token costs at least: a multiplication and an addition for each weight of a product.
+
+    Weights that are shared by layers count once, and those of experts not at all: less than is
+    computed, never more.
+    """
+    shapes = (weights.shapes(file) for file in weight_files(Path(model.path)))
+    products = sum(
+        math.prod(shape)
+        for one in shapes
+        for name, shape in one.items()
+        if len(shape) == 2 and not any(word in name for word in _NO_PRODUCTS)
+    )
+    return 2.0 * products * _LEAST_SHARE
+
+
+def _local(options: PipelineOptions) -> PipelineOptions:
+    """Beam's options for the sample, which is classified here whatever runner was named."""
+    return options if workers.is_local(options) else beam_flags.parse([])
+
+
+def _machines(options: PipelineOptions) -> int:
+    worker = options.view_as(WorkerOptions)
+    return worker.max_num_workers or worker.num_workers or 1
+
+
+def _classified(texts: Sequence[Text], checked: CheckedRun) -> dict[str, Any]:
+    """The document of a run over some texts, of which nothing else is left."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "sample.jsonl"
+        file.write_bytes(b"".join(orjson.dumps(_row(text)) + b"\n" for text in texts))
+        pairs = bool(checked.settings.text_pair_field)
+        settings = dataclasses.replace(
+            checked.settings, input=(str(file),), output=f"{folder}/out",
+            text_field="text", text_pair_field="text_pair" if pairs else "",
+            id_field="", keep_fields=(), label_field="", input_format="jsonl", header="auto",
+            delimiter="auto", encoding="utf-8", compression="none", max_failure_rate=1.0,
+            thresholds="", prices="",
+        )  # fmt: skip
+        sample = input.check_input(settings.input, settings.output)
+        # As large as the whole: what a process of a large run tries first, this one tries too.
+        listed = dataclasses.replace(checked.listed, patterns=sample.patterns)
+        here.classify(dataclasses.replace(checked, settings=settings, listed=listed), folder)
+        return documents.read(settings.output)
+
+
+def _row(text: Text) -> dict[str, str]:
+    return dict(zip(("text", "text_pair"), strings(text), strict=False))
+
+
+def _sample(document: dict[str, Any]) -> dict[str, Any]:
+    effective = document["run"]["effective"][0]
+    return {
+        "texts": document["records"]["predicted"],
+        "dead_lettered": document["records"]["dead_lettered"],
+        "wall_secs": document["run"]["wall_secs"],
+        "device_name": effective["device_name"],
+        "precision": effective["precision"],
+        "threads": effective["threads"],
+        "processes": len(document["workers"]),
+    }
+
+
+def _hour(document: dict[str, Any], prices: Prices | None) -> float | None:
+    """What an hour of the machine costs on which the sample ran."""
+    if prices is None:
+        return None
+    used, hours = document["resources"], document["run"]["wall_secs"] / 3600
+    gpus = used["gpu_hours"] / hours
+    return (used["vcpu_hours"] / hours * prices.vcpu_hour
+            + used["memory_gb_hours"] / hours * prices.memory_gb_hour
+            + gpus * (prices.gpu_hour or 0))  # fmt: skip
