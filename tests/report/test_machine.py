@@ -43,7 +43,8 @@ def ran(has: list[str] | None, precision: str = "float32", **changes: Any) -> di
         # 0.5 x (0.05 + 0.95 x 80 / 616) to 0.5 x (0.05 + 0.95 x 80 / 191)
         (AVX2, "float32", "n4-standard-4", "0.0867 USD to 0.224 USD"),
         (AVX2, "int8", "n4-standard-4", "0.128 USD to 0.358 USD"),
-        (AVX512, "float32", "n4-standard-4", "0.139 USD to 0.393 USD"),
+        # 0.5 x (0.05 + 0.95 x 76 / 616) to 0.5 x (0.05 + 0.95 x 148 / 191)
+        (AVX512, "float32", "n4-standard-4", "0.0836 USD to 0.393 USD"),
         # 0.5 x (0.05 + 0.95 x 191 / 616) to 0.5 x (0.05 + 0.95 x 216 / 502)
         (ZEN4, "bfloat16", "c3-standard-4 or c4-standard-4", "0.172 USD to 0.229 USD"),
     ],

@@ -21,12 +21,23 @@ def main(argv: Sequence[str]) -> None:
         UserError: a flag is wrong, or the input.
         RunFailed: the sample cannot be classified.
     """
-    own = Parser(prog="runinference_metrics estimate", add_help=False, allow_abbrev=False)
-    own.add_argument("--classify", default="0")
-    own.add_argument("--runs", default="")
-    own.add_argument("--json", type=place("json"))
+    own = Parser(add_help=False, allow_abbrev=False)
+    own.add_argument(
+        "--classify",
+        metavar="TEXTS",
+        default="0",
+        help="classify so many texts of the sample here, to know how fast that is (default: 0)",
+    )
+    own.add_argument(
+        "--runs",
+        metavar="FOLDERS",
+        default="",
+        help="comma-separated output folders of runs of the same model, whose speed is taken for "
+        "machines like theirs",
+    )
+    own.add_argument("--json", type=place("json"), help="write the figures to this file too")
     given, rest = own.parse_known_args(list(argv))
-    settings, beam_arguments = parse(rest, "estimate", ("output",))
+    settings, beam_arguments = parse(rest, "estimate", ("output",), [own])
     classify = _classify(given.classify)
     # Beam and torch take seconds to import: not before the parameters are known to be right.
     from runinference_metrics.report.forecast import print_forecast

@@ -65,7 +65,7 @@ def here(work: Work, speed: Speed, hour: float | None) -> dict[str, Any]:
         speed: the sample's.
         hour: what an hour of the machine costs, if that is known.
     """
-    per_sec = Interval.within(speed.tokens_per_sec * speed.cores, _AGAIN)
+    per_sec = Interval.within(speed.cores, _AGAIN) * speed.rate
     idle_secs = Interval.within(speed.idle_secs, _AGAIN)
     return _forecast("this machine", 1, work, Rate(per_sec, idle_secs, speed.basis), hour)
 
@@ -98,7 +98,7 @@ def elsewhere(
 def _on_gpu(machine: MachineType, speeds: Sequence[Speed]) -> Rate | None:
     for one in speeds:
         if one.gpu and same_gpu(machine.gpu or "", one.device_name):
-            return Rate(Interval.within(one.tokens_per_sec, _AGAIN),
+            return Rate(Interval.within(1.0, _AGAIN) * one.rate,
                         _IDLE.times(one.idle_secs), one.basis)  # fmt: skip
     return None
 
@@ -125,15 +125,15 @@ def _on_cpu(machine: MachineType, speeds: Sequence[Speed], asked: str) -> Rate |
     # The same machine, and processes as there: nothing is left to guess.
     for one in alike:
         if one.threads == 1 and one.vcpus == machine.vcpus == one.cores:
-            per_sec = Interval.within(one.tokens_per_sec * one.cores, _AGAIN)
+            per_sec = Interval.within(one.cores, _AGAIN) * one.rate
             return Rate(per_sec, _IDLE.times(one.idle_secs), one.basis)
     for one in alike:
-        per_sec = _moved(one).times(one.tokens_per_sec * machine.vcpus)
+        per_sec = _moved(one).times(machine.vcpus) * one.rate
         return Rate(per_sec, _IDLE.times(one.idle_secs), f"{one.basis}, by its instruction sets")
     for one in on_cpus:
         found = gain(one, wanted, precision)
         if found is not None:
-            per_sec = (_moved(one) * found).times(one.tokens_per_sec * machine.vcpus)
+            per_sec = (_moved(one) * found).times(machine.vcpus) * one.rate
             basis = (
                 f"{one.basis}, times {found.likely:.2g}: {precision} with {wanted} in benchmarks"
             )

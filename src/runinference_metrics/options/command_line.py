@@ -25,24 +25,27 @@ _DESCRIPTIONS = {
     "run": "Classify text files with Beam's RunInference and report what it cost.",
     "check": "Show the first rows of the input as a run would read them, and all that would stop "
     "a run; nothing is written, and --output may be left out.",
-    "estimate": "Say what a whole input would take and cost, from a sample of it: --classify=N "
-    "classifies N of its texts here, --runs=FOLDER,… takes the speed of earlier runs of the model, "
-    "and the machine types of --prices are set side by side; --max_num_workers says how many of "
-    "each; --json=FILE writes the figures. Nothing else is written, and --output may be left out.",
+    "estimate": "Say what a whole input would take and cost, from a sample of it; the machine "
+    "types of --prices are set side by side, and Beam's --max_num_workers says how many of each. "
+    "Nothing else is written, and --output may be left out.",
 }
 
 
-def parser(command: str = "run") -> argparse.ArgumentParser:
+def parser(
+    command: str = "run", parents: Sequence[argparse.ArgumentParser] = ()
+) -> argparse.ArgumentParser:
     """The command-line parser of a command; its help is the parameters' own.
 
     Args:
         command: "run", "check" or "estimate".
+        parents: parsers of what the command takes besides.
     """
     result = Parser(
         prog=f"runinference_metrics {command}",
         description=f"{_DESCRIPTIONS[command]} "
         "Every flag of Beam's own is accepted too (--runner, --direct_num_workers, --project …).",
         allow_abbrev=False,
+        parents=list(parents),
     )
     for parameter in PARAMETERS:
         default = "required" if parameter.default is None else f"default: {parameter.default!r}"
@@ -58,7 +61,10 @@ def parser(command: str = "run") -> argparse.ArgumentParser:
 
 
 def parse(
-    argv: Sequence[str], command: str = "run", optional: Sequence[str] = ()
+    argv: Sequence[str],
+    command: str = "run",
+    optional: Sequence[str] = (),
+    parents: Sequence[argparse.ArgumentParser] = (),
 ) -> tuple[Settings, list[str]]:
     """Splits `argv` into the parameters and the flags that are left for Beam.
 
@@ -66,6 +72,7 @@ def parse(
         argv: the command line behind the command.
         command: "run", "check" or "estimate".
         optional: required parameters that may be left out here, and are "" then.
+        parents: parsers of what the command takes besides, and has taken already.
 
     Returns:
         The checked parameters, and the other flags in their order.
@@ -73,7 +80,7 @@ def parse(
     Raises:
         UserError: a parameter is missing or its value is wrong.
     """
-    known, rest = parser(command).parse_known_args(list(argv))
+    known, rest = parser(command, parents).parse_known_args(list(argv))
     parsed: dict[str, Any] = {}
     for parameter in PARAMETERS:
         given = getattr(known, parameter.name) or ""

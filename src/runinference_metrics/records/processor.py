@@ -33,3 +33,19 @@ TELLING = (AMX_BF16, AVX512_BF16, AVX512_VNNI, AVX512, AVX2, NEON_BF16, NEON_I8M
 def telling(instruction_sets: Iterable[str]) -> str | None:
     """Of a processor's instruction sets the one by which its speed is told; None for none."""
     return next((one for one in TELLING if one in set(instruction_sets)), None)
+
+
+# Texts/s of DistilBERT's size on sentences of SST-2's lengths, by one process on two cores, from
+# the least to the most that was seen: docs/workers.md, bench/README.md. On AVX-512 alone that is
+# float32 on processors that have more. Of what is not here nothing is known.
+MEASURED = {
+    (AVX2, "float32"): (80, 80),
+    (AVX2, "int8"): (134, 134),
+    (AVX512, "float32"): (76, 148),
+    (AVX512_BF16, "float32"): (76, 76),
+    (AVX512_BF16, "bfloat16"): (191, 216),
+    (AVX512_BF16, "int8"): (297, 314),
+    (AMX_BF16, "float32"): (148, 148),
+    (AMX_BF16, "bfloat16"): (502, 616),
+    (AMX_BF16, "int8"): (399, 741),
+}

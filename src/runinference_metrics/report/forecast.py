@@ -7,10 +7,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from runinference_metrics.report.formats import count, duration, money, number, size
+from runinference_metrics.report.formats import count, duration, money, number, percent, size
 from runinference_metrics.report.table import TABLE_WIDTH, _values
 
 _NAME_WIDTH = 18
+# Less than runs differ anyway.
+_UNNOTICED = 0.1
 _Interval = dict[str, float | None]
 
 
@@ -52,16 +54,15 @@ def _machines(document: dict[str, Any], machines: list[dict[str, Any]]) -> Table
     table = Table(title="The whole: likeliest (least to most)", title_justify="left",
                   box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))  # fmt: skip
     table.add_column("", width=_NAME_WIDTH, overflow="fold")
-    currency = document["prices"]["currency"] if document["prices"] else ""
-    for title in ("texts/s", "time", f"cost, {currency}" if currency else "cost"):
+    columns: list[tuple[str, str, Callable[[float], str]]] = [
+        ("texts/s", "texts_per_sec", number), ("time", "secs", duration),
+    ]  # fmt: skip
+    if prices := document["prices"]:
+        columns.append((f"cost, {prices['currency']}", "cost", lambda one: money(one, "").strip()))
+    for title, _, _ in columns:
         table.add_column(title, justify="right", overflow="fold")
     for one in machines:
-        table.add_row(
-            _name(one),
-            _range(one["texts_per_sec"], number),
-            _range(one["secs"], duration),
-            _range(one["cost"], lambda value: money(value, "").strip()),
-        )
+        table.add_row(_name(one), *(_range(one[name], show) for _, name, show in columns))
     return table
 
 
@@ -104,13 +105,18 @@ def _remarks(document: dict[str, Any]) -> Iterator[str]:
         files = "1 file" if beginnings == 1 else f"{count(beginnings)} files"
         yield (f"Of {files} the beginning alone was read, since nobody can begin elsewhere in "
                "them: if they are sorted, their ends may be otherwise.")  # fmt: skip
+    others = (document["sample"] or {}).get("others_share") or 0.0
+    if others > _UNNOTICED:
+        yield (f"Other programs took {percent(others)} of the processor while the sample was "
+               "classified: when they are done it is faster than that.")  # fmt: skip
     if not document["machines"]:
         yield ("How long that takes nobody knows yet: --classify=2000 classifies 2,000 of these "
                "texts here, and --prices=FILE says what machines cost.")  # fmt: skip
         return
     if not document["prices"]:
         yield "What it costs, here and elsewhere, is said with --prices=FILE."
-    elif len(document["machines"]) == (document["sample"] is not None):
+        return
+    if len(document["machines"]) == (document["sample"] is not None):
         yield "Other machines are estimated where the prices file names some under machines."
     yield ("Not in it: the minutes in which machines start and stop, disks and shuffles, which are "
            "paid for too.")  # fmt: skip

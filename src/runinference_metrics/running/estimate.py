@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import random
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ from runinference_metrics.records.interval import Interval
 from runinference_metrics.records.text import Text, strings
 from runinference_metrics.running import checks, here, input, logs, named_model, preview
 from runinference_metrics.running.checked import CheckedRun
+from runinference_metrics.running.others import Moment, share_since
 from runinference_metrics.running.preview import format_options, row_fields
 from runinference_metrics.writing import documents
 
@@ -98,13 +100,18 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
     sample, forecasts = None, []
     if asked.classify:
         texts = survey.texts(asked.classify)
+        # Mixed, so that batches are alike and the first can be told from the others; and always
+        # the same.
+        random.Random(0).shuffle(texts)
         say(f"Classifying {len(texts):,} texts")
+        before = Moment.now()
         ran = _classified(texts, CheckedRun(settings, listed, None, _local(options), names))
-        speed = Speed.of(ran, "measured here")
+        others = share_since(before)
+        speed = Speed.of(ran, "measured here", others)
         if speed is None:
             raise UserError("classify", "enough texts to tell how fast they are classified",
                             f"{len(texts):,} texts, of which none got a prediction")  # fmt: skip
-        sample = _sample(ran)
+        sample = {**_sample(ran), "others_share": others}
         forecasts.append(forecast.here(work, speed, _hour(ran, prices)))
         speeds.append(speed)
     if prices:
