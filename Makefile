@@ -60,7 +60,7 @@ run: $(VENV)/ready ## classify INPUT (samples/) into OUTPUT (out/) and print the
 		--model='$(MODEL)' --device='$(DEVICE)' $(OVERWRITE) $(ARGS)
 
 test: $(VENV)/ready-dev ## run every test
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # The tests of a model stand in one group, so that it is made once. Two processes with two threads
 # each wait for each other at every product of these small models: in seven minutes they got as far
@@ -79,7 +79,7 @@ check: $(VENV)/ready-dev ## in a minute: ruff, mypy, and the tests that start no
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
 
 quick: $(VENV)/ready-dev
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m 'not starts and not zoo'
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder -m 'not starts and not zoo'
 
 lint: $(VENV)/ready-dev ## ruff and mypy
 	$(BIN)/ruff check .
