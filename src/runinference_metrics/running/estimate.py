@@ -95,7 +95,7 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
     lengths = _Lengths.of(survey, model, model.max_length(settings.max_length))
     work = Work(survey.total(lambda one: one.num_texts), lengths.tokens(survey),
                 _operations_per_token(model))  # fmt: skip
-    if not work.texts.likely:
+    if not (work.texts.likely and work.tokens.likely):
         raise UserError("input", "files with texts", f"{len(listed.files):,} files without any")
     sample, forecasts = None, []
     if asked.classify:
