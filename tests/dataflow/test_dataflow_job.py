@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ METRICS = [
     *both("forward_micro_secs", spread(6, 2_400_000, 80_000, 700_000), **OWN),
     *system("TotalVcpuTime", 7200.0), *system("TotalMemoryUsage", 3_600_000.0 * 30),
     *system("TotalPdUsage", 3600.0 * 50), *system("TotalGpuTime", 1800.0),
+    *system("BillableShuffleDataProcessed", 0.75), *system("TotalShuffleDataProcessed", 3.0),
 ]  # fmt: skip
 
 
@@ -131,11 +133,24 @@ def test_a_whole_job(api: Api) -> None:
     # 2 vCPU hours at 0.5, 30 GB hours at 0.01, half a GPU hour at 2.
     assert found["cost"]["total"] == pytest.approx(1.0 + 0.3 + 1.0)
     assert found["cost"]["per_million_texts"] == pytest.approx(2300)
+    assert used["shuffle_gb"] == 0.75
     run = found["run"]
     assert (run["job"], run["state"], run["beam_version"]) == (
         "reviews", "JOB_STATE_DONE", "2.77.0",
     )  # fmt: skip
     assert (run["wall_secs"], run["parameters"]) == (600.0, {"device": "GPU"})
+
+
+def test_what_is_shuffled_costs_and_what_has_no_price_is_named(api: Api) -> None:
+    without = api.read(PRICES)
+    page = " ".join(render(without).split())
+    assert "without standard disk, shuffle: no price is given." in page
+    priced = api.read(replace(PRICES, shuffle_gb=4.0, disk_gb_hour=0.1))
+    more = priced["cost"]["total"] - without["cost"]["total"]
+    assert more == pytest.approx(0.75 * 4 + 50 * 0.1)
+    assert "no price is given" not in render(priced)
+    api.metrics = [one for one in METRICS if "Shuffle" not in one["name"]["name"]]
+    assert api.read(PRICES)["resources"]["shuffle_gb"] is None
 
 
 def test_tentative_or_committed_alone_is_enough_and_committed_wins(api: Api) -> None:

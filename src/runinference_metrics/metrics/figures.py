@@ -25,7 +25,7 @@ _SCALARS = (
     "files_read", "files_failed", "files_skipped", names.NUM_INFERENCES, names.FAILED_BATCHES,
     "tokens", "padding_share", "wall_secs", "total_inference_secs", "texts_per_inference_sec",
     "tokens_per_inference_sec", "texts_per_wall_sec", *names.FAULTS, "workers", "vcpu_hours",
-    "memory_gb_hours", "gpu_hours",
+    "memory_gb_hours", "gpu_hours", "shuffle_gb",
 )  # fmt: skip
 DISTRIBUTIONS = (*names.BEAM_DISTRIBUTIONS, *names.STAGES, *names.STARTUP)
 SCALARS = (*_SCALARS, *QUALITY, *COST, *GPU)
@@ -62,6 +62,8 @@ def _figures(document: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
     yield "workers", len(document["workers"]) or None
     for name in ("vcpu_hours", "memory_gb_hours", "gpu_hours"):
         yield name, document["resources"][name]
+    # From inside a run nobody sees it, and older documents do not have it.
+    yield "shuffle_gb", document["resources"].get("shuffle_gb")
     for section in (beam, document["stages"], document.get("startup") or {}, document["gpu"] or {}):
         for name, values in section.items():
             if isinstance(values, dict):

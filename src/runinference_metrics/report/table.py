@@ -9,7 +9,7 @@ from rich.table import Table
 from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.redaction import redact
-from runinference_metrics.report import quality, sections
+from runinference_metrics.report import quality, sections, spending
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import count, duration, money, number, percent, short
 
@@ -80,6 +80,8 @@ def _cost(document: dict[str, Any]) -> list[tuple[str, str]]:
                      f"prices of {prices['date']})")]  # fmt: skip
     if per_million is not None:
         rows.append(("cost of a million texts", money(per_million, prices["currency"])))
+    if without := spending.without_price(document):
+        rows.append(("not in it, without a price", ", ".join(without)))
     return rows
 
 
