@@ -66,7 +66,7 @@ METRICS = [
     *both("dead_letters.malformed_json", 7, **OWN), *both("dead_letters." + MARKUP, 1, **OWN),
     *both("tokens", 20_000, **OWN), *both("padding_tokens", 5000, **OWN),
     *both("forward_micro_secs", spread(6, 2_400_000, 80_000, 700_000), **OWN),
-    *system("TotalVcpuTime", 7200.0), *system("TotalMemoryUsage", 3_600_000.0 * 30),
+    *system("TotalVcpuTime", 7200.0), *system("TotalMemoryUsage", 3600.0 * 1024 * 30),
     *system("TotalPdUsage", 3600.0 * 50), *system("TotalGpuTime", 1800.0),
     *system("BillableShuffleDataProcessed", 0.75), *system("TotalShuffleDataProcessed", 3.0),
 ]  # fmt: skip
