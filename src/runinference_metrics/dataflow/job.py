@@ -179,10 +179,11 @@ def _resources(updates: Iterable[dict[str, Any]]) -> Resources:
     # The units are those of Beam's own cost benchmark
     # (apache_beam/testing/load_tests/dataflow_cost_benchmark.py): seconds of a vCPU and of a GPU,
     # MB-seconds of memory, GB-seconds of disk. Beam takes a GB for 1000 of these MB; they are MiB:
-    # a published job has 6656 a vCPU, which is 6.5 GiB, as n1-highmem has. What is shuffled is in GiB: the API itself calls it
-    # Service-shuffle_service_chargeable_gb, and what it says of a published job (the sample in
-    # Google's dataflow-metrics-exporter) is a whole number of bytes in GiB alone. Of the data that
-    # was shuffled it is the part that is billed, a quarter there: no discount is left to take.
+    # a published job has 6656 a vCPU, which is 6.5 GiB, as n1-highmem has. What is shuffled is in
+    # GiB: the API itself calls it Service-shuffle_service_chargeable_gb, and what it says of a
+    # published job (the sample in Google's dataflow-metrics-exporter) is a whole number of bytes in
+    # GiB alone. Of all that was shuffled it is the part that is billed, a quarter there: no
+    # discount is left to take.
     return Resources(
         "what Dataflow says that the job used",
         None,
