@@ -68,7 +68,7 @@ def _figures(document: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
         for name, values in section.items():
             if isinstance(values, dict):
                 yield from ((f"{part}({name})", values.get(part)) for part in PARTS)
-    yield from _of_quality(document.get("quality"))
+    yield from _of_quality(document.get("quality") or _counted(document))
     for label in document["labels"]:
         for part in ("share", "texts", "mean_score"):
             yield f"{part}({label['label']})", label[part]
@@ -79,11 +79,18 @@ def _figures(document: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
         yield from ((name, gpu.get(name.removeprefix("gpu_"))) for name in GPU)
 
 
+def _counted(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What counters alone say of quality, which is all that the Dataflow API has."""
+    return (document.get("job") or {}).get("right_labels") or {}
+
+
 def _of_quality(quality: Mapping[str, Any] | None) -> Iterator[tuple[str, float | None]]:
     if not quality:
         return
     for name in ("accuracy", "labelled", "unlabelled", "unknown"):
-        yield name, quality[name]
+        yield name, quality.get(name)
+    if "labels" not in quality:
+        return
     for mean in ("macro", "weighted"):
         for part, value in quality[mean].items():
             yield f"{mean}_{part}", value
