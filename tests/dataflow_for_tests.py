@@ -1,11 +1,13 @@
 """The Dataflow API as a local server: its HTTP protocol, a job, its metrics and its messages."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from runinference_metrics.dataflow import job
+from runinference_metrics.dataflow.messages import Messages
+from runinference_metrics.metrics.prices import Prices
 from servers_for_tests import QuietHandler, serving
 
 MARKUP = "<script>alert(1)</script>"
@@ -131,6 +133,17 @@ class Api:
 
     def read(self, prices: Any = None, job_id: str = str(JOB["id"])) -> dict[str, Any]:
         return job.read_job(job_id, "p", "r", prices, self.endpoint)
+
+
+def job_document(workers: Sequence[int] = (), said: Sequence[str] = ()) -> dict[str, Any]:
+    """The document of a failed job that had so many workers, one after the other, and said that."""
+    events = [event("CURRENT_NUM_WORKERS_CHANGED", 30 + at, number, number + at % 3, f"{number}?")
+              for at, number in enumerate(workers)]  # fmt: skip
+    spoken = [message("ERROR" if at % 2 else "WARNING", text, at) for at, text in enumerate(said)]
+    updates = [*METRICS, user("labelled_texts", 80, **OWN), user("right_texts", 60, **OWN)]
+    prices = Prices("USD", "r", "2026-01-31", 0.5, 0.01, 2.0, 0.1, 0.1, shuffle_gb=1.0)
+    failed = {**JOB, "currentState": "JOB_STATE_FAILED"}
+    return job.document_of(failed, updates, Messages(tuple(spoken), tuple(events)), prices)
 
 
 @contextlib.contextmanager

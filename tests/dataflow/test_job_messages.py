@@ -226,8 +226,8 @@ def test_a_document_of_the_api_is_read_again(api: Api, tmp_path: Path) -> None:
         ("Workflow failed. Causes: Project p has insufficient quota(s) to execute this workflow "
          "with 1 instances in region us-central1.", "--max_num_workers"),
         ("Startup of the worker pool in zone z failed to bring up any of the desired 1 workers. "
-         "The project quota may have been exceeded or access control policies may be preventing the "
-         "operation", "an organisation's policy"),
+         "The project quota may have been exceeded or access control policies may be preventing "
+         "the operation", "an organisation's policy"),
         (STOCKOUT, "another --region"),
         ("Error syncing pod x, skipping: failed to start: ErrImagePull", "pull the image"),
         ("OSError: [Errno 28] No space left on device", "--disk_size_gb"),
