@@ -139,6 +139,13 @@ def test_failures_are_counted_shown_once_and_advised(
     assert "The zone has no such machine just now" in out
 
 
+def test_a_failed_job_is_told_to_look_there(api: Api) -> None:
+    api.messages = [message("ERROR", "Workflow failed.")]
+    assert "The job failed, with 1 error" not in render(api.read())
+    api.job |= {"currentState": "JOB_STATE_FAILED"}
+    assert "The job failed, with 1 error in its messages." in render(api.read())
+
+
 def test_of_thousands_of_messages_the_newest_are_kept(api: Api) -> None:
     api.messages = [message("WARNING", f"slow step {at}", at) for at in range(3000)]
     api.messages.insert(0, message("ERROR", "the cause"))

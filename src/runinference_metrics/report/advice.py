@@ -24,6 +24,7 @@ def advice(document: dict[str, Any]) -> list[Advice]:
     return [
         one
         for rule in (
+            _failed_job,
             _nothing,
             _failed_files,
             _losses,
@@ -42,6 +43,16 @@ def advice(document: dict[str, Any]) -> list[Advice]:
         )
         for one in rule(document)
     ]
+
+
+def _failed_job(document: dict[str, Any]) -> Iterator[Advice]:
+    said = (document["job"] or {}).get("failures")
+    if said and said["errors"] and document["run"].get("state") == "JOB_STATE_FAILED":
+        yield Advice(
+            "Look at its messages of failure before anything else.",
+            f"The job failed, with {count(said['errors'])} "
+            f"{'error' if said['errors'] == 1 else 'errors'} in its messages.",
+        )
 
 
 def _nothing(document: dict[str, Any]) -> Iterator[Advice]:
