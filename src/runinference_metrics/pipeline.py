@@ -6,6 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from runinference_metrics.inference import emitting
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.inference.transform import ClassifyBatches
 from runinference_metrics.metrics.accounts import Limits
@@ -70,7 +71,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     events = (
         *read.events,
         read.parts | "Files" >> WholeFiles(),
-        classified | "Measure batches" >> beam.Map(BatchMeasured.of),
+        classified | "Measure batches" >> beam.Map(_measured),
         rejected | "Count dead letters" >> beam.Map(_dead_lettered),
     )
     (
@@ -87,6 +88,12 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
             Limits(settings.max_failure_rate, settings.max_failed_files),
         )
     )
+
+
+def _measured(batch: ClassifiedBatch) -> BatchMeasured:
+    measured = BatchMeasured.of(batch)
+    emitting.quality(measured.quality)
+    return measured
 
 
 def _dead_lettered(rejected: Rejected) -> DeadLettered:

@@ -52,14 +52,14 @@ def redact_values(value: Any) -> Any:
 
 
 def without_secrets(document: dict[str, Any]) -> dict[str, Any]:
-    """A run's document with its sections `run` and `files` redacted.
+    """A run's document with its sections `run`, `files` and `job` redacted.
 
-    All that users and services give, and the names of files, are there.
+    All that users and services give and say, and the names of files, are there.
 
     Args:
         document: the content of metrics.json.
     """
-    given = {name: document[name] for name in ("run", "files") if name in document}
+    given = {name: document[name] for name in ("run", "files", "job") if name in document}
     return {**document, **redact_values(given)}
 
 

@@ -2,112 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.auth import exceptions as auth_exceptions
 
+from dataflow_for_tests import JOB, MARKUP, METRICS, OWN, Api, dataflow_api, spread, user
 from documents_for_tests import PRICES, schema_faults
 from runinference_metrics.__main__ import main
-from runinference_metrics.dataflow import job
 from runinference_metrics.report.page import render
-from servers_for_tests import QuietHandler, serving
-
-MARKUP = "<script>alert(1)</script>"
-JOB = {
-    "id": "2026-11-01_00_00_00-1", "projectId": "p", "name": "reviews", "location": "r",
-    "currentState": "JOB_STATE_DONE", "type": "JOB_TYPE_BATCH",
-    "createTime": "2026-11-01T10:00:00.123456Z", "startTime": "2026-11-01T10:00:00.5Z",
-    "currentStateTime": "2026-11-01T10:10:00.5Z",
-    "jobMetadata": {"sdkVersion": {"version": "2.77.0"}},
-    "environment": {"sdkPipelineOptions": {"options": {"device": "GPU", "region": "r"}}},
-}  # fmt: skip
-
-
-def user(name: str, value: Any, namespace: str = "RunInference", step: str = "s1",
-         tentative: bool = False) -> dict[str, Any]:  # fmt: skip
-    context = {"namespace": namespace, "step": step}
-    if tentative:
-        context["tentative"] = "true"
-    kind = "distribution" if isinstance(value, dict) else "scalar"
-    return {"name": {"origin": "user", "name": name, "context": context}, kind: value,
-            "updateTime": "2026-11-01T10:10:00Z"}  # fmt: skip
-
-
-def both(name: str, value: Any, **where: Any) -> list[dict[str, Any]]:
-    """A metric as the API gives it: a tentative and a committed update."""
-    return [user(name, value, **where), user(name, value, tentative=True, **where)]
-
-
-def system(name: str, value: float) -> list[dict[str, Any]]:
-    named = {"origin": "dataflow/v1b3", "name": name}
-    return [
-        {"name": {**named, "context": {"tentative": "true"}}, "scalar": value},
-        {"name": {**named, "context": {}}, "scalar": value},
-    ]
-
-
-def spread(count: int, total: int, low: int, high: int) -> dict[str, Any]:
-    return {"count": count, "sum": total, "min": low, "max": high, "mean": total / count}
-
-
-OWN = {"namespace": "runinference_metrics"}
-METRICS = [
-    *both("num_inferences", 600), *both("num_inferences", 400, step="s2"),
-    *both("inference_request_batch_size", spread(4, 600, 100, 200)),
-    *both("inference_request_batch_size", spread(2, 400, 150, 250), step="s2"),
-    *both("inference_batch_latency_micro_secs", spread(6, 3_000_000, 100_000, 900_000)),
-    *both("model_byte_size", spread(2, 500, 250, 250)),
-    *both("load_model_latency_milli_secs", spread(2, 4000, 1500, 2500)),
-    *both("records_read", 1010, **OWN), *both("records_predicted", 1000, **OWN),
-    *both("records_dead_lettered", 8, **OWN), *both("records_blank", 2, **OWN),
-    *both("dead_letters.malformed_json", 7, **OWN), *both("dead_letters." + MARKUP, 1, **OWN),
-    *both("tokens", 20_000, **OWN), *both("padding_tokens", 5000, **OWN),
-    *both("forward_micro_secs", spread(6, 2_400_000, 80_000, 700_000), **OWN),
-    *system("TotalVcpuTime", 7200.0), *system("TotalMemoryUsage", 3_600_000.0 * 30),
-    *system("TotalPdUsage", 3600.0 * 50), *system("TotalGpuTime", 1800.0),
-]  # fmt: skip
-
-
-class Api:
-    """What the fake answers, and what it was asked."""
-
-    def __init__(self) -> None:
-        self.job: dict[str, Any] = dict(JOB)
-        self.metrics: list[dict[str, Any]] = list(METRICS)
-        self.fails_with: list[int] = []
-        self.always = 0
-        self.asked: list[str] = []
-        self.endpoint = ""
-
-    def read(self, prices: Any = None, job_id: str = str(JOB["id"])) -> dict[str, Any]:
-        return job.read_job(job_id, "p", "r", prices, self.endpoint)
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    state = Api()
-
-    class Handler(QuietHandler):
-        def do_GET(self) -> None:
-            state.asked.append(self.path)
-            path = self.path.split("?")[0]
-            base = f"/v1b3/projects/p/locations/r/jobs/{state.job['id']}"
-            status = state.always or (state.fails_with.pop(0) if state.fails_with else 200)
-            body: Any
-            if status == 200 and path == base:
-                body = state.job
-            elif status == 200 and path == f"{base}/metrics":
-                body = {"metricTime": "2026-11-01T10:10:00Z", "metrics": state.metrics}
-            else:
-                status = 404 if status == 200 else status
-                body = {"error": {"code": status, "message": f"fake\nsays {status}"}}
-            self.answer_json(status, body)
-
-    with serving(Handler) as port:
-        state.endpoint = f"http://localhost:{port}"
-        yield state
+    with dataflow_api() as found:
+        yield found
 
 
 def test_a_whole_job(api: Api) -> None:
@@ -131,11 +42,24 @@ def test_a_whole_job(api: Api) -> None:
     # 2 vCPU hours at 0.5, 30 GB hours at 0.01, half a GPU hour at 2.
     assert found["cost"]["total"] == pytest.approx(1.0 + 0.3 + 1.0)
     assert found["cost"]["per_million_texts"] == pytest.approx(2300)
+    assert used["shuffle_gb"] == 0.75
     run = found["run"]
     assert (run["job"], run["state"], run["beam_version"]) == (
         "reviews", "JOB_STATE_DONE", "2.77.0",
     )  # fmt: skip
     assert (run["wall_secs"], run["parameters"]) == (600.0, {"device": "GPU"})
+
+
+def test_what_is_shuffled_costs_and_what_has_no_price_is_named(api: Api) -> None:
+    without = api.read(PRICES)
+    page = " ".join(render(without).split())
+    assert "without standard disk, shuffle: no price is given." in page
+    priced = api.read(replace(PRICES, shuffle_gb=4.0, disk_gb_hour=0.1))
+    more = priced["cost"]["total"] - without["cost"]["total"]
+    assert more == pytest.approx(0.75 * 4 + 50 * 0.1)
+    assert "no price is given" not in render(priced)
+    api.metrics = [one for one in METRICS if "Shuffle" not in one["name"]["name"]]
+    assert api.read(PRICES)["resources"]["shuffle_gb"] is None
 
 
 def test_tentative_or_committed_alone_is_enough_and_committed_wins(api: Api) -> None:

@@ -80,11 +80,16 @@ def test_the_summary_agrees_with_beams_own_metrics(
         lines = [" ".join(rng.choices(WORDS, k=rng.randint(1, 90))) for _ in range(50 + number)]
         (tmp_path / f"in-{number}.txt").write_text("\n".join([*lines, "", " "]))
     (tmp_path / "in-x.jsonl").write_text('{"text": 1}\n{"no": "text"}\n{\n{"text": "good"}\n')
+    rows = [
+        {"text": rng.choice(WORDS), "mood": rng.choice(["0", "1", "2", "none", ""])}
+        for _ in range(40)
+    ]
+    (tmp_path / "in-y.jsonl").write_text("\n".join(map(json.dumps, rows)))
     out = tmp_path / "out"
     out.mkdir()
     settings, _ = command_line.parse([
         f"--input={tmp_path}/in-*", f"--output={out}", f"--model={distilbert}",
-        "--min_batch_size=1", "--max_batch_size=20",
+        "--min_batch_size=1", "--max_batch_size=20", "--label_field=mood",
     ])  # fmt: skip
     handler = ClassifierHandler(spec_of(settings, 1))
     beam_options = PipelineOptions([f"--direct_running_mode={mode}", "--direct_num_workers=2"])
@@ -109,7 +114,7 @@ def test_the_summary_agrees_with_beams_own_metrics(
     beams = BeamMetrics.of_result(result)
     ours = json.loads((out / "metrics.json").read_text())
     assert schema_faults(ours) == []
-    assert ours["runinference"][names.NUM_INFERENCES] == 6 * 50 + 15 + 1
+    assert ours["runinference"][names.NUM_INFERENCES] == 6 * 50 + 15 + 1 + 40
     for name in (names.NUM_INFERENCES, names.FAILED_BATCHES):
         assert ours["runinference"][name] == beams.counter(names.BEAM_NAMESPACE, name)
     for section, space, listed in (
@@ -129,6 +134,14 @@ def test_the_summary_agrees_with_beams_own_metrics(
     assert ours["tokens"]["real"] == beams.own(names.TOKENS)
     assert ours["tokens"]["padding"] == beams.own(names.PADDING_TOKENS)
     assert ours["tokens"][names.MICRO_BATCHES] == beams.own(names.MICRO_BATCHES)
+    labelled, right = beams.own(names.LABELLED_TEXTS), beams.own(names.RIGHT_TEXTS)
+    assert (
+        labelled
+        == ours["quality"]["labelled"]
+        == sum(row["mood"] in ("0", "1", "2") for row in rows)
+    )
+    assert 0 < right < labelled
+    assert right / labelled == ours["quality"]["accuracy"]
     if mode == "multi_processing":
         assert len(ours["workers"]) == 2
 

@@ -18,6 +18,14 @@ def test_the_cost_is_hours_times_prices() -> None:
     assert with_disk.cost(USED) == pytest.approx(3 * 0.5 + 5 * 0.01 + 7 * 2 + 11 * 0.1)
 
 
+def test_what_was_shuffled_is_paid_by_its_amount() -> None:
+    shuffled = replace(USED, shuffle_gb=13.0)
+    assert PRICES.cost(shuffled) == PRICES.cost(USED)
+    priced = replace(PRICES, shuffle_gb=0.011)
+    assert priced.cost(shuffled) == pytest.approx(PRICES.cost(USED) + 13 * 0.011)
+    assert priced.cost(USED) == PRICES.cost(USED)
+
+
 def test_a_gpu_without_a_price_is_no_cost_at_all() -> None:
     with pytest.raises(UserError, match="gpu_hour"):
         replace(PRICES, gpu_hour=None).cost(USED)
@@ -39,6 +47,7 @@ def test_the_shipped_example_is_read() -> None:
     prices = Prices.parse(path.read_bytes(), str(path))
     assert (prices.currency, prices.region, prices.date) == ("USD", "us-central1", "2026-11-23")
     assert prices.cost(replace(USED, disk_gb_hours=None)) > 0
+    assert prices.shuffle_gb == 0.011
 
 
 GOOD = "currency: USD\nregion: r\ndate: d\nvcpu_hour: 1\nmemory_gb_hour: 0\n"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import ROOT
+from dataflow_for_tests import job_document
 from documents_for_tests import PARAMETERS, PRICES, make_document, make_quality
 from runinference_metrics.report import comparison, comparison_table
 from runinference_metrics.report.advice import advice
@@ -43,7 +44,15 @@ JUDGED["thresholds"] = [
 ]
 MANY_LABELS = make_document(batches=12)
 MANY_LABELS["quality"] = make_quality([f"a label with a longer name {at}" for at in range(150)])
+SAID = [
+    f"Error message from worker: Traceback (most recent call last):\n  {'File a/path.py, ' * 60}\n"
+    "OSError: [Errno 28] No space left on device",
+    "gs://a-bucket/" + "without-a-place-to-break/" * 12, "Workflow failed.", MARKUP,
+    "QUOTA_EXCEEDED: Quota 'NVIDIA_L4_GPUS' exceeded. Limit: 1.0 in region us-central1.",
+]  # fmt: skip
 DOCUMENTS = {
+    "a Dataflow job": job_document([1, 2, 5, 3, 0], SAID),
+    "a Dataflow job that said nothing": job_document(),
     "no texts": make_document(),
     "all dead": make_document(dead_letters=["malformed_json"] * 40),
     "one batch": make_document(batches=1),
@@ -262,6 +271,12 @@ SIZES = {
         batches=200, texts=512, prices=PRICES, dead_letters=["malformed_json"] * 40
     ),
     "10 million texts": make_document(batches=20_000, texts=512, prices=PRICES),
+}
+SIZES |= {
+    "a job": job_document([1, 2, 5, 3, 0], SAID),
+    "a job of one worker": job_document([1], SAID[:1]),
+    "a job of many workers": job_document([at % 97 for at in range(500)], SAID * 9),
+    "a job that said nothing": job_document(),
 }
 SIZES["48 texts"]["quality"] = make_quality(["NEGATIVE", "POSITIVE"], texts=48)
 SIZES["100,000 texts"]["quality"] = make_quality(["NEGATIVE", "POSITIVE"])

@@ -1,5 +1,5 @@
-"""From `device` to Dataflow's worker settings; what a launch needs, and what Google refuses; a job
-and its metrics by its id.
+"""From `device` to Dataflow's worker settings; what a launch needs, and what Google refuses; a job,
+its metrics and its messages by its id.
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.

@@ -1,6 +1,6 @@
 """One question to the Dataflow API, asked again while the service has a hiccup."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,19 @@ PATIENCE_SECS = 30.0
 
 def ask(call: Callable[..., Any], client: Any, endpoint: str | None, job_id: str) -> dict:
     """One call of the API; its answer as plain values, under the API's own names."""
+    (answer,) = ask_pages(lambda *of, **how: [call(*of, **how)], client, endpoint, job_id)
+    return answer
+
+
+def ask_pages(
+    call: Callable[..., Iterable[Any]], client: Any, endpoint: str | None, job_id: str
+) -> list[dict]:
+    """Likewise of a call that answers in pages.
+
+    Raises:
+        UserError: there is no such job.
+        RunFailed: the API cannot be asked, or refuses.
+    """
     # 429, 500 and 503 pass; the rest would be refused again.
     again = retry.Retry(
         predicate=retry.if_exception_type(
@@ -28,7 +41,8 @@ def ask(call: Callable[..., Any], client: Any, endpoint: str | None, job_id: str
         timeout=PATIENCE_SECS,
     )
     try:
-        answer = call(_client(client, endpoint), retry=again, timeout=PATIENCE_SECS)
+        found = call(_client(client, endpoint), retry=again, timeout=PATIENCE_SECS)
+        return [MessageToDict(type(page).pb(page)) for page in found]
     except google.auth.exceptions.DefaultCredentialsError as error:
         raise RunFailed(
             "There are no Google Cloud credentials here: run "
@@ -44,7 +58,6 @@ def ask(call: Callable[..., Any], client: Any, endpoint: str | None, job_id: str
         raise RunFailed(f"The Dataflow API refused: {one_line(error)}") from error
     except (google.auth.exceptions.GoogleAuthError, OSError) as error:
         raise RunFailed(f"The Dataflow API cannot be reached: {one_line(error)}") from error
-    return MessageToDict(type(answer).pb(answer))
 
 
 def _client(client: Any, endpoint: str | None) -> Any:

@@ -8,6 +8,9 @@ from typing import Any
 from google.cloud import dataflow_v1beta3 as dataflow
 
 from runinference_metrics.dataflow.api import ask
+from runinference_metrics.dataflow.failures import failures
+from runinference_metrics.dataflow.messages import Messages, read_messages
+from runinference_metrics.dataflow.scaling import scaling
 from runinference_metrics.metrics import document as sections
 from runinference_metrics.metrics.beam_metrics import BeamDistribution, BeamMetrics, Metric
 from runinference_metrics.metrics.prices import Prices, Resources
@@ -43,7 +46,9 @@ def read_job(
         ),
         dataflow.JobsV1Beta3Client, endpoint, job_id,
     )  # fmt: skip
-    return document_of(job, _updates(job_id, project, region, endpoint), prices)
+    updates = _updates(job_id, project, region, endpoint)
+    said = read_messages(job_id, project, region, endpoint)
+    return document_of(job, updates, said, prices)
 
 
 def texts_classified(job_id: str, project: str, region: str, endpoint: str | None = None) -> int:
@@ -62,13 +67,14 @@ def _updates(job_id: str, project: str, region: str, endpoint: str | None) -> li
 
 
 def document_of(
-    job: dict[str, Any], updates: list[dict[str, Any]], prices: Prices | None
+    job: dict[str, Any], updates: list[dict[str, Any]], said: Messages, prices: Prices | None
 ) -> dict[str, Any]:
     """The document of a job.
 
     Args:
         job: the API's Job.
         updates: the API's MetricUpdates.
+        said: what it says of itself.
         prices: what resources cost, if the user said so.
     """
     known = _settled(updates)
@@ -122,9 +128,24 @@ def document_of(
         "certainty": None,
         "quality": None,
         "thresholds": [],
+        "job": _job(said, run, beam),
         "derived": sections.derived(inferences, tokens, latency.sum, run["wall_secs"]),
         **sections.costs(_resources(known), prices, inferences),
     }
+
+
+def _job(said: Messages, run: dict[str, Any], beam: BeamMetrics) -> dict[str, Any]:
+    """The section of what the API alone knows."""
+    until = _time(run["end"]) if run["end"] else datetime.datetime.now(datetime.UTC)
+    labelled, right = beam.own(names.LABELLED_TEXTS), beam.own(names.RIGHT_TEXTS)
+    return {
+        "right_labels": {"labelled": labelled, "right": right, "accuracy": right / labelled}
+        if labelled else None,
+        "scaling": scaling(said.events, until),
+        "failures": None if said.refused else failures(said.failures, said.events),
+        "messages_complete": said.complete,
+        "messages_refused": said.refused,
+    }  # fmt: skip
 
 
 def _settled(updates: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -178,15 +199,21 @@ def _resources(updates: Iterable[dict[str, Any]]) -> Resources:
                 used[name.get("name", "")] = float(update["scalar"])
     # The units are those of Beam's own cost benchmark
     # (apache_beam/testing/load_tests/dataflow_cost_benchmark.py): seconds of a vCPU and of a GPU,
-    # MB-seconds of memory, GB-seconds of disk.
+    # MB-seconds of memory, GB-seconds of disk. Beam takes a GB for 1000 of these MB; they are MiB:
+    # a published job has 6656 a vCPU, which is 6.5 GiB, as n1-highmem has. What is shuffled is in
+    # GiB: the API itself calls it Service-shuffle_service_chargeable_gb, and what it says of a
+    # published job (the sample in Google's dataflow-metrics-exporter) is a whole number of bytes in
+    # GiB alone. Of all that was shuffled it is the part that is billed, a quarter there: no
+    # discount is left to take.
     return Resources(
         "what Dataflow says that the job used",
         None,
         vcpu_hours=used.get("TotalVcpuTime", 0.0) / 3600,
-        memory_gb_hours=used.get("TotalMemoryUsage", 0.0) / 1000 / 3600,
+        memory_gb_hours=used.get("TotalMemoryUsage", 0.0) / 1024 / 3600,
         gpu_hours=used.get("TotalGpuTime", 0.0) / 3600,
         disk_gb_hours=used.get("TotalPdUsage", 0.0) / 3600,
         ssd_gb_hours=used.get("TotalSsdUsage", 0.0) / 3600,
+        shuffle_gb=used.get("BillableShuffleDataProcessed"),
     )
 
 

@@ -8,6 +8,7 @@ from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyEx
 from google.api_core import exceptions
 from google.auth.transport import requests as transport
 
+from runinference_metrics.dataflow.reasons import MORE_QUOTA, ROLES
 from runinference_metrics.errors import RunFailed, UserError, one_line
 
 _LOGIN = "run `gcloud auth application-default login`, then try again"
@@ -92,15 +93,9 @@ def _answered(error: exceptions.GoogleAPICallError) -> UserError | RunFailed:
     if reason in _WRONG_PROJECT or re.search(r"project .*(not found|invalid|deleted)", said, re.I):
         return UserError("project", "the id of a project that is there and that you may use", said)
     if code == 403:
-        return RunFailed(
-            f"Google Cloud refused permission: {said}. The roles that a launch needs stand in "
-            "docs/launching.md; a project's owner grants them."
-        )
+        return RunFailed(f"Google Cloud refused permission: {said}. {ROLES}")
     if code == 429:
-        return RunFailed(
-            f"A quota of the project is used up: {said}. Wait, take fewer workers "
-            "(--max_num_workers), or ask for more on the console's page of quotas."
-        )
+        return RunFailed(f"A quota of the project is used up: {said}. {MORE_QUOTA}")
     if code in (400, 404) and re.search(r"\b(region|location)", said, re.IGNORECASE):
         return UserError("region", "a region of Dataflow such as us-central1", said)
     if code == 404:

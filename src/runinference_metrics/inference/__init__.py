@@ -3,4 +3,4 @@ is emitted, and how far a local run has come.
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["handler", "progress", "transform"]
+__all__ = ["emitting", "handler", "progress", "transform"]

@@ -4,6 +4,7 @@ from apache_beam.metrics import Metrics
 
 from runinference_metrics.records import names
 from runinference_metrics.records.measured import BatchStats
+from runinference_metrics.records.quality import Quality
 from runinference_metrics.records.startup import Startup
 from runinference_metrics.recovery.batch import Recovered
 
@@ -21,6 +22,13 @@ def stats(measured: BatchStats) -> None:
     if measured.gpu_time:
         for name, micro_secs in measured.gpu_time.by_name().items():
             Metrics.distribution(space, name).update(micro_secs)
+
+
+def quality(found: Quality | None) -> None:
+    """How many texts of a batch have a right label, and got it: what the Dataflow API can tell."""
+    if found:
+        Metrics.counter(names.OWN_NAMESPACE, names.LABELLED_TEXTS).inc(found.labelled)
+        Metrics.counter(names.OWN_NAMESPACE, names.RIGHT_TEXTS).inc(found.right)
 
 
 def startup(start: Startup | None) -> None:

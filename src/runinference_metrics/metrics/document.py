@@ -95,6 +95,8 @@ def _measured(
         "labels": _labels(summary),
         "certainty": certainty(summary.certainty, summary.predicted),
         "quality": quality(summary.quality),
+        # What a service knows of a job, and nobody inside of it.
+        "job": None,
         "derived": derived(
             summary.num_inferences, summary.tokens, summary.distributions[names.LATENCY].sum,
             wall_secs,

@@ -25,7 +25,7 @@ _SCALARS = (
     "files_read", "files_failed", "files_skipped", names.NUM_INFERENCES, names.FAILED_BATCHES,
     "tokens", "padding_share", "wall_secs", "total_inference_secs", "texts_per_inference_sec",
     "tokens_per_inference_sec", "texts_per_wall_sec", *names.FAULTS, "workers", "vcpu_hours",
-    "memory_gb_hours", "gpu_hours",
+    "memory_gb_hours", "gpu_hours", "shuffle_gb",
 )  # fmt: skip
 DISTRIBUTIONS = (*names.BEAM_DISTRIBUTIONS, *names.STAGES, *names.STARTUP)
 SCALARS = (*_SCALARS, *QUALITY, *COST, *GPU)
@@ -62,11 +62,13 @@ def _figures(document: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
     yield "workers", len(document["workers"]) or None
     for name in ("vcpu_hours", "memory_gb_hours", "gpu_hours"):
         yield name, document["resources"][name]
+    # From inside a run nobody sees it, and older documents do not have it.
+    yield "shuffle_gb", document["resources"].get("shuffle_gb")
     for section in (beam, document["stages"], document.get("startup") or {}, document["gpu"] or {}):
         for name, values in section.items():
             if isinstance(values, dict):
                 yield from ((f"{part}({name})", values.get(part)) for part in PARTS)
-    yield from _of_quality(document.get("quality"))
+    yield from _of_quality(document.get("quality") or _counted(document))
     for label in document["labels"]:
         for part in ("share", "texts", "mean_score"):
             yield f"{part}({label['label']})", label[part]
@@ -77,11 +79,18 @@ def _figures(document: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
         yield from ((name, gpu.get(name.removeprefix("gpu_"))) for name in GPU)
 
 
+def _counted(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What counters alone say of quality, which is all that the Dataflow API has."""
+    return (document.get("job") or {}).get("right_labels") or {}
+
+
 def _of_quality(quality: Mapping[str, Any] | None) -> Iterator[tuple[str, float | None]]:
     if not quality:
         return
     for name in ("accuracy", "labelled", "unlabelled", "unknown"):
-        yield name, quality[name]
+        yield name, quality.get(name)
+    if "labels" not in quality:
+        return
     for mean in ("macro", "weighted"):
         for part, value in quality[mean].items():
             yield f"{mean}_{part}", value

@@ -28,6 +28,7 @@ class Resources:
         disk_gb_hours: hours of a GB of standard persistent disk; None where unknown.
         ssd_gb_hours: hours of a GB of SSD persistent disk; None where unknown.
         gpu_hours: hours of a GPU.
+        shuffle_gb: GiB of shuffled data that Dataflow bills; None where unknown.
     """
 
     basis: str
@@ -37,6 +38,7 @@ class Resources:
     gpu_hours: float
     disk_gb_hours: float | None = None
     ssd_gb_hours: float | None = None
+    shuffle_gb: float | None = None
 
     @classmethod
     def of_machines(cls, machines: Sequence[Machine], wall_secs: float) -> "Resources":
@@ -56,7 +58,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices of an hour of each resource, in one currency, for one region, as of a date."""
+    """Prices of an hour of each resource, and of a GiB shuffled: one currency, region and date."""
 
     currency: str
     region: str
@@ -66,6 +68,7 @@ class Prices:
     gpu_hour: float | None = None
     disk_gb_hour: float | None = None
     ssd_gb_hour: float | None = None
+    shuffle_gb: float | None = None
 
     @classmethod
     def parse(cls, content: bytes, name: str) -> "Prices":
@@ -121,4 +124,5 @@ class Prices:
             + used.gpu_hours * (self.gpu_hour or 0)
             + (used.disk_gb_hours or 0) * (self.disk_gb_hour or 0)
             + (used.ssd_gb_hours or 0) * (self.ssd_gb_hour or 0)
+            + (used.shuffle_gb or 0) * (self.shuffle_gb or 0)
         )

@@ -66,6 +66,16 @@ class Quality:
         found._limit()
         return found
 
+    @property
+    def labelled(self) -> int:
+        """The texts whose row has one of the model's labels."""
+        return self.confusion.total()
+
+    @property
+    def right(self) -> int:
+        """Those of them to which the model gave it."""
+        return sum(texts for (right, label), texts in self.confusion.items() if right == label)
+
     def calibrate(self, units: np.ndarray, right: np.ndarray) -> None:
         """Adds texts to the bins of their scores.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from runinference_metrics.errors import brief
 from runinference_metrics.records import names
-from runinference_metrics.report import advice_on_quality
+from runinference_metrics.report import advice_on_quality, advice_on_starting
 from runinference_metrics.report.formats import count, duration, percent
 from runinference_metrics.report.machine import busy_share, cheaper_machine
 from runinference_metrics.report.piece_of_advice import Advice
@@ -24,6 +24,7 @@ def advice(document: dict[str, Any]) -> list[Advice]:
     return [
         one
         for rule in (
+            _failed_job,
             _nothing,
             _failed_files,
             _losses,
@@ -37,11 +38,21 @@ def advice(document: dict[str, Any]) -> list[Advice]:
             _gpu,
             _idle,
             _machine,
-            _loading,
+            *advice_on_starting.RULES,
             _skew,
         )
         for one in rule(document)
     ]
+
+
+def _failed_job(document: dict[str, Any]) -> Iterator[Advice]:
+    said = (document["job"] or {}).get("failures")
+    if said and said["errors"] and document["run"].get("state") == "JOB_STATE_FAILED":
+        yield Advice(
+            "Look at its messages of failure before anything else.",
+            f"The job failed, with {count(said['errors'])} "
+            f"{'error' if said['errors'] == 1 else 'errors'} in its messages.",
+        )
 
 
 def _nothing(document: dict[str, Any]) -> Iterator[Advice]:
@@ -226,19 +237,6 @@ def _idle(document: dict[str, Any]) -> Iterator[Advice]:
 def _machine(document: dict[str, Any]) -> Iterator[Advice]:
     if found := cheaper_machine(document):
         yield Advice(*found)
-
-
-def _loading(document: dict[str, Any]) -> Iterator[Advice]:
-    wall_secs = document["run"]["wall_secs"]
-    load = document["runinference"][names.LOAD_LATENCY]
-    if not wall_secs or not load["count"]:
-        return
-    mean_secs = load["mean"] / 1e3
-    if mean_secs >= 0.3 * wall_secs:
-        yield Advice(
-            "Use fewer processes, or classify more texts in one run, before judging the speed.",
-            f"Loading the model took {duration(mean_secs)} of the run's {duration(wall_secs)}.",
-        )
 
 
 def _skew(document: dict[str, Any]) -> Iterator[Advice]:

@@ -1,19 +1,8 @@
 """What each metric is, its unit, when it is updated, and how to read it."""
 
-from dataclasses import dataclass
-
 from runinference_metrics.records import names
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One metric, explained."""
-
-    name: str
-    unit: str
-    updated: str
-    meaning: str
-
+from runinference_metrics.report.entry import Entry
+from runinference_metrics.report.glossary_of_machines import OF_MACHINES
 
 GLOSSARY = (
     Entry(
@@ -37,6 +26,19 @@ GLOSSARY = (
         "Files that could not be read to their end, or that have rows (blank ones apart) of which "
         "reading rejected every one; a file that is one text (input_format document) is not "
         "counted for that. More than max_failed_files fail the run.",
+    ),
+    Entry(
+        "read, predicted, dead-lettered, blank",
+        "rows",
+        "while files are read and results are written",
+        "Every row that is read is predicted, a dead letter with its reason, or blank; a run where "
+        "this does not add up fails.",
+    ),
+    Entry(
+        "truncated",
+        "texts",
+        "after each batch that succeeded",
+        "Texts of more tokens than max_length, of which the model saw the beginning.",
     ),
     Entry(
         names.NUM_INFERENCES,
@@ -129,20 +131,6 @@ GLOSSARY = (
         "The part of the latency in the model, copies to and from the device included.",
     ),
     Entry(
-        names.GPU_COMPUTE,
-        "µs",
-        "after each batch on a GPU",
-        "From the begin of a batch's first kernel to the end of its last one, by the GPU's own "
-        "clock. Over the time between a machine's first batch and its last it is busy_share.",
-    ),
-    Entry(
-        names.GPU_LAUNCH,
-        "µs",
-        "after each batch on a GPU",
-        "The host's time for giving the GPU a batch's kernels. Where it is as long as the GPU's "
-        "own, the GPU waits for it.",
-    ),
-    Entry(
         names.RECLASSIFICATIONS,
         "calls",
         "after each batch that failed at first",
@@ -157,7 +145,7 @@ GLOSSARY = (
         "again.",
     ),
     Entry(
-        names.OUT_OF_MEMORY_RETRIES,
+        f"{names.OUT_OF_MEMORY_RETRIES}, {names.LOWEST_BATCH_TOKENS}",
         "micro-batches",
         "after each batch",
         "Micro-batches that did not fit the device's memory. Each was cut to half its tokens, and "
@@ -177,21 +165,6 @@ GLOSSARY = (
         "computed from the whole run",
         "Padding tokens among all tokens computed. Micro-batches are sorted by length, so this "
         "falls with larger batches.",
-    ),
-    Entry(
-        "busy_share",
-        "share",
-        "computed for each process",
-        "Share of the time between a process's first and last batch in which the model computed. "
-        "What is left is reading, writing, tokenising, shuffling and waiting.",
-    ),
-    Entry(
-        "instruction_sets",
-        "names",
-        "when a process loads the model",
-        "Those of the CPU that decide how fast it computes a model; none are named for a GPU. "
-        "avx512_bf16, amx_bf16 and neon_bf16 compute bfloat16, and precision auto takes it where "
-        "one of them is there.",
     ),
     Entry(
         "quantised",
@@ -252,4 +225,19 @@ GLOSSARY = (
         "num_inferences over the time from the first step to the last prediction written: loading "
         "the model is in it, starting machines is not.",
     ),
+    Entry(
+        "total inference time, texts/s of inference time, tokens/s of inference time",
+        "s, texts/s, tokens/s",
+        "computed from the whole run",
+        "The sum of the batch latencies of all processes, and texts and tokens over it: two "
+        "processes that work for a second each are two seconds.",
+    ),
+    Entry(
+        "run time",
+        "s",
+        "computed from the whole run",
+        "From the pipeline's first step to the last prediction written; of a Dataflow job read "
+        "from its API from the job's start to its end, machines that start and stop included.",
+    ),
+    *OF_MACHINES,
 )

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from runinference_metrics.records import names
 from runinference_metrics.redaction import without_secrets
-from runinference_metrics.report import over_time, quality, sections, spending
+from runinference_metrics.report import dataflow_job, over_time, quality, sections, spending
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import count, duration, money, number, of_metric, percent
 from runinference_metrics.report.glossary import GLOSSARY
@@ -88,6 +88,9 @@ def render(document: dict[str, Any]) -> str:
         scores=quality.scores(document["labels"]),
         certainty=quality.certainty(document["certainty"]),
         quality=quality.quality(document["quality"]),
+        failures=dataflow_job.failures(document),
+        scaling=dataflow_job.scaling(document),
+        not_known=dataflow_job.not_known(document),
         files=sections.files(document["files"]),
         records={name: count(records[name])
                  for name in ("read", "predicted", "dead_lettered", "blank")},
@@ -176,6 +179,8 @@ def _cards(document: dict[str, Any]) -> list[dict[str, str]]:
     ]
     if found := document["quality"]:
         cards.insert(0, ("accuracy", percent(found["accuracy"])))
+    elif counted := (document["job"] or {}).get("right_labels"):
+        cards.insert(0, ("accuracy (of the counters)", percent(counted["accuracy"])))
     if cost:
         cards.append(("cost of the run", money(cost["total"], cost["prices"]["currency"])))
     return [{"label": label, "value": value} for label, value in cards]

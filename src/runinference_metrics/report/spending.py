@@ -8,13 +8,14 @@ from runinference_metrics.report.formats import duration, money, number, of_metr
 
 Bar = list[dict[str, str]]
 
-# What is paid for, its hours in a document, and the price of one.
+# What is paid for, its unit, how much of it in a document, and the price of one.
 _RESOURCES = (
-    ("vCPU", "vcpu_hours", "vcpu_hour"),
-    ("memory, GiB", "memory_gb_hours", "memory_gb_hour"),
-    ("GPU", "gpu_hours", "gpu_hour"),
-    ("standard disk, GB", "disk_gb_hours", "disk_gb_hour"),
-    ("SSD, GB", "ssd_gb_hours", "ssd_gb_hour"),
+    ("vCPU", "h", "vcpu_hours", "vcpu_hour"),
+    ("memory", "GiB h", "memory_gb_hours", "memory_gb_hour"),
+    ("GPU", "h", "gpu_hours", "gpu_hour"),
+    ("standard disk", "GB h", "disk_gb_hours", "disk_gb_hour"),
+    ("SSD", "GB h", "ssd_gb_hours", "ssd_gb_hour"),
+    ("shuffle", "GiB", "shuffle_gb", "shuffle_gb"),
 )
 
 
@@ -40,11 +41,12 @@ def of_money(document: dict[str, Any]) -> Bar:
     cost = document["cost"]
     if not cost:
         return []
-    prices, hours = cost["prices"], document["resources"]
+    prices, used = cost["prices"], document["resources"]
+    # Older documents do not have all of them.
     spent = {
-        title: hours[of_hours] * prices[price]
-        for title, of_hours, price in _RESOURCES
-        if hours[of_hours] and prices.get(price)
+        title: used[amount] * prices[price]
+        for title, _, amount, price in _RESOURCES
+        if used.get(amount) and prices.get(price)
     }
     return _bar(spent, lambda value: money(value, prices["currency"]))
 
@@ -77,14 +79,25 @@ def of_starting(document: dict[str, Any]) -> Bar:
 
 
 def resources(document: dict[str, Any]) -> list[dict[str, str]]:
-    """Resource hours and their prices, for a table."""
+    """What was used and what one of it costs, for a table."""
     prices = document["cost"]["prices"] if document["cost"] else {}
     rows = []
-    for title, name, price in _RESOURCES:
-        hours, cost = document["resources"][name], prices.get(price)
+    for title, unit, name, price in _RESOURCES:
+        used, cost = document["resources"].get(name), prices.get(price)
         shown = "-" if cost is None else f"{cost} {prices['currency']}"
-        rows.append({"name": title, "hours": number(hours), "price": shown})
+        amount = "-" if used is None else f"{number(used)} {unit}"
+        rows.append({"name": title, "used": amount, "price": shown})
     return rows
+
+
+def without_price(document: dict[str, Any]) -> list[str]:
+    """What was used and is not in the cost, because the prices do not name it."""
+    prices = document["cost"]["prices"]
+    return [
+        title
+        for title, _, amount, price in _RESOURCES
+        if document["resources"].get(amount) and prices.get(price) is None
+    ]
 
 
 def cost(document: dict[str, Any]) -> dict[str, str] | None:
@@ -94,6 +107,7 @@ def cost(document: dict[str, Any]) -> dict[str, str] | None:
         return None
     prices, per_million = cost["prices"], cost["per_million_texts"]
     return {
+        "without": ", ".join(without_price(document)),
         "total": money(cost["total"], prices["currency"]),
         "per_million": "-" if per_million is None else money(per_million, prices["currency"]),
         "region": prices["region"],

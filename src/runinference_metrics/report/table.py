@@ -9,7 +9,7 @@ from rich.table import Table
 from runinference_metrics.errors import brief
 from runinference_metrics.records import names
 from runinference_metrics.redaction import redact
-from runinference_metrics.report import quality, sections
+from runinference_metrics.report import dataflow_job, quality, sections, spending
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import count, duration, money, number, percent, short
 
@@ -66,6 +66,10 @@ def print_table(document: dict[str, Any], output: str) -> None:
         console.print(_values("Thresholds", [
             (one["threshold"], f"{one['verdict']}  (it is {one['value']})") for one in kept
         ]))  # fmt: skip
+    if said := dataflow_job.rows(document):
+        console.print(_values("Job", said))
+    for line in (*dataflow_job.failure_lines(document), *dataflow_job.not_known(document)):
+        console.print(f"{line}\n", soft_wrap=False)
     for one in advice(document):
         console.print(f"{one.why} {one.change}\n", soft_wrap=False)
     console.print(f"Results are in {redact(output)}")
@@ -80,6 +84,8 @@ def _cost(document: dict[str, Any]) -> list[tuple[str, str]]:
                      f"prices of {prices['date']})")]  # fmt: skip
     if per_million is not None:
         rows.append(("cost of a million texts", money(per_million, prices["currency"])))
+    if without := spending.without_price(document):
+        rows.append(("not in it, without a price", ", ".join(without)))
     return rows
 
 

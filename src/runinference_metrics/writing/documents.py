@@ -21,6 +21,7 @@ _SECTIONS = ("run", "records", "runinference", "tokens", "stages", "faults", "de
 _OLDEST_VERSION = 3
 _LATER_SECTIONS: dict[str, Any] = {
     "files": None, "startup": None, "certainty": None, "quality": None, "thresholds": [],
+    "job": None,
 }  # fmt: skip
 
 
