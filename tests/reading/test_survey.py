@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from runinference_metrics.reading import survey as surveying
+from runinference_metrics.reading import spots as surveying
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.formats import AS_FOUND
 from runinference_metrics.reading.listing import Found
 from runinference_metrics.reading.rows import rows
-from runinference_metrics.reading.survey import Spot, Survey, surveyed
+from runinference_metrics.reading.spots import surveyed
+from runinference_metrics.reading.survey import Spot, Survey
 from runinference_metrics.records.interval import Interval
 from runinference_metrics.records.record import Record
 

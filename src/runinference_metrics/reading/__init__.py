@@ -14,6 +14,7 @@ __all__ = [
     "listing",
     "patterns",
     "preview",
+    "spots",
     "survey",
     "transform",
     "unclear",

@@ -1,21 +1,16 @@
 """What a whole input would take and cost, from a sample of it."""
 
 import dataclasses
-import itertools
 import math
 import random
-import statistics
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
 
 from runinference_metrics.classifier.devices import check_device
-from runinference_metrics.dataflow import workers
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.metrics import forecast, machine_types
 from runinference_metrics.metrics.forecast import Work
@@ -24,25 +19,23 @@ from runinference_metrics.metrics.speeds import Speed
 from runinference_metrics.models import weights
 from runinference_metrics.models.folder import ModelFolder, weight_files
 from runinference_metrics.models.remote import local_folder
-from runinference_metrics.models.token_lengths import token_lengths
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.listing import Listed
-from runinference_metrics.reading.survey import Spot, Survey, surveyed
-from runinference_metrics.records.interval import Interval
-from runinference_metrics.records.text import Text, strings
-from runinference_metrics.running import checks, here, input, logs, named_model, preview
+from runinference_metrics.reading.spots import surveyed
+from runinference_metrics.reading.survey import Survey
+from runinference_metrics.running import checks, input, logs, named_model, preview, sample_run
 from runinference_metrics.running.checked import CheckedRun
+from runinference_metrics.running.lengths import Lengths
 from runinference_metrics.running.others import Moment, share_since
 from runinference_metrics.running.preview import format_options, row_fields
 from runinference_metrics.writing import documents
 
-# Of all spots: their mean is known to a percent, and they are tokenised in a second.
-_TOKENISED_TEXTS = 16_384
-# Its last layer computes the first tokens alone where it can; then this is left of a model that is
-# one layer deep in the worst case, besides embeddings, which compute nothing.
+# What computes nothing, and what not every token passes.
 _NO_PRODUCTS = ("embed", "expert")
-_LEAST_SHARE = 0.8
+# The head computes one token a text, and the last layer may compute most of its products for one
+# too: of a model of two layers that leaves 0.58.
+_LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,7 +85,7 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
     model = ModelFolder.read(local_folder(settings.model), names)
     speeds = list(_of_runs(asked.runs, model))
     survey = _surveyed(listed, settings)
-    lengths = _Lengths.of(survey, model, model.max_length(settings.max_length))
+    lengths = Lengths.of(survey, model, model.max_length(settings.max_length))
     work = Work(survey.total(lambda one: one.num_texts), lengths.tokens(survey),
                 _operations_per_token(model))  # fmt: skip
     if not (work.texts.likely and work.tokens.likely):
@@ -105,7 +98,9 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
         random.Random(0).shuffle(texts)
         say(f"Classifying {len(texts):,} texts")
         before = Moment.now()
-        ran = _classified(texts, CheckedRun(settings, listed, None, _local(options), names))
+        ran = sample_run.classified(
+            texts, CheckedRun(settings, listed, None, sample_run.on_this_machine(options), names)
+        )
         others = share_since(before)
         speed = Speed.of(ran, "measured here", others)
         if speed is None:
@@ -160,50 +155,7 @@ def _of_runs(runs: Sequence[str], model: ModelFolder) -> Iterator[Speed]:
         yield found
 
 
-@dataclass(frozen=True)
-class _Lengths:
-    """How many tokens texts have, before they are cut.
-
-    Args:
-        by_spot: of some texts of each spot, by the spot's identity.
-        max_length: where the model cuts them.
-    """
-
-    by_spot: dict[int, list[int]]
-    max_length: int
-
-    @classmethod
-    def of(cls, survey: Survey, model: ModelFolder, max_length: int) -> "_Lengths":
-        """The lengths of some texts of each spot."""
-        spots = list({id(one): one for one in survey.spots}.values())
-        most = max(1, _TOKENISED_TEXTS // max(1, len(spots)))
-        some = [one.texts[:: -(-len(one.texts) // most) or 1] for one in spots]
-        found = iter(token_lengths(model, list(itertools.chain.from_iterable(some))))
-        return cls({id(spot): list(itertools.islice(found, len(texts)))
-                    for spot, texts in zip(spots, some, strict=True)}, max_length)  # fmt: skip
-
-    def tokens(self, survey: Survey) -> Interval:
-        """The tokens that the model reads, of the whole input."""
-        cut = [min(one, self.max_length) for found in self.by_spot.values() for one in found]
-        if len(cut) < 2 or len(cut) == sum(one.num_texts for one in survey.spots):
-            error = 0.0
-        else:
-            error = 2 * statistics.stdev(cut) / math.sqrt(len(cut)) / statistics.fmean(cut)
-        total = survey.total(
-            lambda one: self._total(one, lambda length: min(length, self.max_length))
-        )
-        return total * Interval.within(1.0, error)
-
-    def truncated(self, survey: Survey) -> Interval:
-        """How many texts of the whole input are cut."""
-        return survey.total(lambda one: self._total(one, lambda length: length > self.max_length))
-
-    def _total(self, spot: Spot, of: Callable[[int], float]) -> float:
-        found = self.by_spot[id(spot)]
-        return spot.num_texts * sum(map(of, found)) / len(found) if found else 0.0
-
-
-def _input(survey: Survey, files: int, work: Work, lengths: _Lengths) -> dict[str, Any]:
+def _input(survey: Survey, files: int, work: Work, lengths: Lengths) -> dict[str, Any]:
     return {
         "files": files,
         "bytes": survey.size_bytes,
@@ -235,38 +187,9 @@ def _operations_per_token(model: ModelFolder) -> float:
     return 2.0 * products * _LEAST_SHARE
 
 
-def _local(options: PipelineOptions) -> PipelineOptions:
-    """Beam's options for the sample, which is classified here whatever runner was named."""
-    return options if workers.is_local(options) else beam_flags.parse([])
-
-
 def _machines(options: PipelineOptions) -> int:
     worker = options.view_as(WorkerOptions)
     return worker.max_num_workers or worker.num_workers or 1
-
-
-def _classified(texts: Sequence[Text], checked: CheckedRun) -> dict[str, Any]:
-    """The document of a run over some texts, of which nothing else is left."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "sample.jsonl"
-        file.write_bytes(b"".join(orjson.dumps(_row(text)) + b"\n" for text in texts))
-        pairs = bool(checked.settings.text_pair_field)
-        settings = dataclasses.replace(
-            checked.settings, input=(str(file),), output=f"{folder}/out",
-            text_field="text", text_pair_field="text_pair" if pairs else "",
-            id_field="", keep_fields=(), label_field="", input_format="jsonl", header="auto",
-            delimiter="auto", encoding="utf-8", compression="none", max_failure_rate=1.0,
-            thresholds="", prices="",
-        )  # fmt: skip
-        sample = input.check_input(settings.input, settings.output)
-        # As large as the whole: what a process of a large run tries first, this one tries too.
-        listed = dataclasses.replace(checked.listed, patterns=sample.patterns)
-        here.classify(dataclasses.replace(checked, settings=settings, listed=listed), folder)
-        return documents.read(settings.output)
-
-
-def _row(text: Text) -> dict[str, str]:
-    return dict(zip(("text", "text_pair"), strings(text), strict=False))
 
 
 def _sample(document: dict[str, Any]) -> dict[str, Any]:

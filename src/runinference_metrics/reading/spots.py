@@ -1,0 +1,201 @@
+"""Reads spots all over files: their rows and texts.
+
+The first rows of files tell little of files that are sorted by length or date. Where ranges can be
+read apart, spots lie at equal distances over all bytes of the input; a file that can be read from
+its beginning alone (compressed, CSV, UTF-16) is read as far as there is time for.
+"""
+
+import bisect
+import contextlib
+import io
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
+
+from runinference_metrics.reading.fields import RowFields
+from runinference_metrics.reading.files import FileRange, open_raw
+from runinference_metrics.reading.formats import FileFormat, FormatOptions
+from runinference_metrics.reading.limits import MAX_ROW_BYTES
+from runinference_metrics.reading.listing import Found
+from runinference_metrics.reading.opening import opened
+from runinference_metrics.reading.rows import Rows
+from runinference_metrics.reading.survey import Spot, Survey
+from runinference_metrics.reading.unclear import Unclear
+from runinference_metrics.records.record import Record
+from runinference_metrics.records.text import Text
+
+# A mean of so many spots is off by an eleventh of what they differ by among each other; in a bucket
+# each is a request of some tenths of a second.
+_SPOTS = 128
+# Some hundred rows, so that one long row does not decide what a spot says.
+_SPOT_BYTES = 1 << 16
+# An input of that size is read whole, in about a second, and nothing is estimated.
+_WHOLE_BYTES = 16 << 20
+_MOST_WHOLE_FILES = 1_000
+# What is read of the files that are read from their beginning, all together, as stored: seconds.
+_BEGINNING_BYTES = 64 << 20
+# Of a file at least, so that what a decompressor still holds is a small share of it.
+_LEAST_BEGINNING_BYTES = 1 << 20
+# Texts that are kept, of all spots; beyond, every second of a spot is left out, again and again.
+_KEPT_TEXTS = 1 << 18
+_THREADS = 8
+
+
+def surveyed(files: Sequence[Found], fields: RowFields, options: FormatOptions) -> Survey:
+    """Reads spots of files as a run reads them.
+
+    Args:
+        files: all files.
+        fields: the fields that matter.
+        options: what the user says of how they are written.
+
+    Raises:
+        OSError, or what Beam's file systems raise: a file cannot be read.
+    """
+    files = [one for one in files if one.size_bytes]
+    size_bytes = sum(one.size_bytes for one in files)
+    read_whole = size_bytes <= _WHOLE_BYTES and len(files) <= _MOST_WHOLE_FILES
+    look = _Look(fields, options)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        if read_whole:
+            a_byte = _KEPT_TEXTS / max(1, size_bytes)
+            spots = pool.map(lambda one: look.whole(one, int(a_byte * one.size_bytes) + 1), files)
+            return Survey(tuple(spots), size_bytes, True)
+        places = list(_places(files, size_bytes))
+        hit = list(dict.fromkeys(file for file, _ in places))
+        formats = dict(zip(hit, pool.map(look.file_format, hit), strict=True))
+        begun = [one for one in hit if not _splittable(formats[one])]
+        most = max(_LEAST_BEGINNING_BYTES, _BEGINNING_BYTES // max(1, len(begun)))
+        read = dict(zip(begun, pool.map(lambda one: look.beginning(one, most), begun), strict=True))
+        if len(begun) == len(files) and all(one.whole for one in read.values()):
+            return Survey(tuple(read.values()), size_bytes, True)
+        spots = pool.map(
+            lambda at: read.get(at[0]) or look.spot(at[0], at[1], formats[at[0]]), places
+        )
+        return Survey(tuple(spots), size_bytes, False)
+
+
+def _places(files: Sequence[Found], size_bytes: int) -> Iterator[tuple[Found, int]]:
+    """Files and offsets in them, at equal distances over all bytes."""
+    ends = list(itertools.accumulate(one.size_bytes for one in files))
+    for number in range(_SPOTS):
+        at = (2 * number + 1) * size_bytes // (2 * _SPOTS)
+        which = bisect.bisect_right(ends, at)
+        file = files[which]
+        yield file, at - (ends[which] - file.size_bytes)
+
+
+def _splittable(found: FileFormat | None) -> bool:
+    return found is not None and found.splittable
+
+
+class _Enough(Exception):
+    """More of a file is not read."""
+
+
+class _Beginning(io.RawIOBase):
+    """The first bytes of an opened file; what lies behind raises _Enough."""
+
+    def __init__(self, stream: BinaryIO, most: int) -> None:
+        super().__init__()
+        self._stream = stream
+        self._left = most
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._left:
+            if self._stream.read(1):
+                raise _Enough
+            return b""
+        data = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Looks at places of files; see `surveyed`."""
+
+    fields: RowFields
+    options: FormatOptions
+
+    def file_format(self, file: Found) -> FileFormat | None:
+        """How a file is written; None if that cannot be told."""
+        with open_raw(file.path) as stream:
+            try:
+                part = FileRange(file.path)
+                return opened(stream, part, self.options, self.fields.text_field).file_format
+            except Unclear:
+                return None
+
+    def whole(self, file: Found, kept: int) -> Spot:
+        """A whole file, with some of its texts."""
+        return self.beginning(file, file.size_bytes + 1, kept)
+
+    def beginning(self, file: Found, most: int, kept: int = _KEPT_TEXTS // _SPOTS) -> Spot:
+        """A file as far as its first bytes tell."""
+
+        def open_beginning(path: str) -> BinaryIO:
+            return cast(BinaryIO, _Beginning(open_raw(path), most))
+
+        spot = _read(Rows(FileRange(file.path), self.fields, self.options, open_beginning), kept)
+        num_bytes = file.size_bytes if spot.whole else min(most, file.size_bytes)
+        return replace(spot, path=file.path, num_bytes=num_bytes, from_beginning=True)
+
+    def spot(self, file: Found, offset: int, found: FileFormat | None) -> Spot:
+        """Whole lines from an offset on."""
+        with open_raw(file.path) as stream:
+            # A spot does not end before it is full, and a file that is no larger is read whole.
+            offset = max(0, min(offset, file.size_bytes - _SPOT_BYTES))
+            # Where no line begins behind the offset, the first is as good.
+            start = _line_start(stream, offset, file.size_bytes) if offset else 0
+            start = start % file.size_bytes
+            stop = _line_start(stream, start + _SPOT_BYTES, file.size_bytes)
+        part = FileRange(file.path, start, stop, file_format=found)
+        spot = _read(Rows(part, self.fields, self.options), _KEPT_TEXTS // _SPOTS)
+        whole = (start, stop) == (0, file.size_bytes)
+        return replace(spot, path=file.path, num_bytes=stop - start, whole=whole)
+
+
+def _line_start(stream: BinaryIO, offset: int, size_bytes: int) -> int:
+    """Where the next line begins; the end of the file if none does, or none for long."""
+    stream.seek(min(offset, size_bytes))
+    for _ in range(0, 2 * MAX_ROW_BYTES, _SPOT_BYTES):
+        chunk = stream.read(_SPOT_BYTES)
+        end = chunk.find(b"\n")
+        if end >= 0:
+            return min(offset + end + 1, size_bytes)
+        if not chunk:
+            break
+        offset += len(chunk)
+    return size_bytes
+
+
+def _read(rows: Rows, kept: int) -> Spot:
+    """The rows of a spot, without what is known of it beside; so many of its texts are kept."""
+    count = blank = rejected = 0
+    texts: list[Text] = []
+    every = 1
+    whole = False
+    with contextlib.suppress(_Enough):
+        for row in rows:
+            if row is None:
+                blank += 1
+            elif isinstance(row, Record):
+                if (count - blank - rejected) % every == 0:
+                    texts.append(row.text)
+                if len(texts) > kept:
+                    texts, every = texts[::2], 2 * every
+            else:
+                rejected += 1
+            count += 1
+        whole = True
+    return Spot("", 0, count, blank, rejected, tuple(texts), whole, False)
