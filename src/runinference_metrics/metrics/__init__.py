@@ -4,4 +4,13 @@ a run is good enough, and the content of metrics.json.
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["accounts", "beam_metrics", "document", "files", "prices", "summary", "verdicts"]
+__all__ = [
+    "accounts",
+    "beam_metrics",
+    "document",
+    "files",
+    "history",
+    "prices",
+    "summary",
+    "verdicts",
+]
