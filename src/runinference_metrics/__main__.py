@@ -26,8 +26,10 @@ commands:
       classify text files; `run --help` explains every parameter
   check --input=PATTERN [parameters] [Beam's own flags]
       show the input's first rows as a run would read them, and all that would stop a run
-  report FOLDER [--prices=FILE] [--thresholds=…]
+  report FOLDER [--prices=FILE] [--thresholds=…] [--history=FILE]
       show a run again from its metrics.json, and write its report.html anew
+  report HISTORY.jsonl [--html=FILE]
+      show the runs that added a line to this file (run --history=…) over time
   report --job_id=ID --project=P --region=R [--prices=FILE] [--output=FOLDER]
       show what the Dataflow API knows of a job
   compare A B [C ...] [--html=FILE] [--labels=yes] [--flips=FILE]
