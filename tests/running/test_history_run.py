@@ -11,6 +11,7 @@ from buckets_for_tests import emulated
 from conftest import DEMO_MODEL, Program
 from documents_for_tests import make_document, schema_faults
 from engines_for_tests import Prism, prism  # noqa: F401
+from generations_for_tests import BUCKET, counting
 from runinference_metrics.__main__ import main
 from runinference_metrics.errors import RunFailed, ThresholdsFailed
 from runinference_metrics.metrics.accounts import Limits
@@ -146,6 +147,21 @@ def test_a_job_adds_its_line_on_the_worker(
     )  # fmt: skip
     assert ran.code == 0, ran.err
     assert runs(path) == [past_run(ran.metrics)]
+
+
+@pytest.mark.starts
+@pytest.mark.timeout(240)
+def test_a_run_adds_its_line_in_a_bucket(tmp_path: Path, source: Path) -> None:
+    with counting() as bucket:
+        somebodys = make_document(batches=1)
+        bucket.put("runs.jsonl", past_run(somebodys).as_line())
+        flags = (f"--model={DEMO_MODEL}", f"--history=gs://{BUCKET}/runs.jsonl")
+        assert main(["run", f"--input={source}", f"--output={tmp_path}/out", *flags]) == 0
+        content, generation = bucket.objects["runs.jsonl"]
+    assert generation == 2
+    document = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    lines = [PastRun.parse(line) for line in content.splitlines()]
+    assert lines == [past_run(somebodys), past_run(document)]
 
 
 def summary(dead: int) -> Summary:
