@@ -11,7 +11,7 @@ from runinference_metrics.records import names
 from runinference_metrics.records.history import PastRun
 from runinference_metrics.report import charts
 from runinference_metrics.report.charts import Point
-from runinference_metrics.report.formats import count, duration, number, percent
+from runinference_metrics.report.formats import count, duration, number, percent, short
 
 # A phone's screen has room for some three pixels a point; with more, runs in a row share one.
 MOST_POINTS = 120
@@ -43,7 +43,10 @@ class Figure:
 
 
 def _texts(value: float | None) -> str:
-    return "-" if value is None else number(value) if value % 1 else count(int(value))
+    # A card has no room for more digits.
+    if value is None or value >= 1e8:
+        return short(value)
+    return number(value) if value % 1 else count(int(value))
 
 
 def _exact(value: float | None) -> str:
