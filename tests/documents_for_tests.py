@@ -35,7 +35,7 @@ PARAMETERS = {
     "min_batch_size": 64, "max_batch_size": 512, "max_batch_tokens": "auto", "max_length": "auto",
     "precision": "auto", "text_field": "text", "text_pair_field": "", "id_field": "",
     "keep_fields": [], "label_field": "", "max_failure_rate": 0.05, "inference_timeout_secs": 0,
-    "prices": "", "thresholds": "", "overwrite": False,
+    "prices": "", "thresholds": "", "history": "", "overwrite": False,
 }  # fmt: skip
 
 
@@ -166,7 +166,8 @@ def document_of_batches(
 ) -> dict[str, Any]:
     """The document of a summary."""
     facts = {
-        "job": "a job", "runner": "DirectRunner", "version": "0", "beam_version": "2",
+        "job": "a job", "labels": {}, "failure": None, "runner": "DirectRunner", "version": "0",
+        "beam_version": "2",
         "python_version": "3", "parameters": parameters or PARAMETERS,
     }  # fmt: skip
     ended = (summary.ended or START_MICRO_SECS) + 1_000_000

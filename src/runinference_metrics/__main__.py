@@ -28,8 +28,10 @@ commands:
       show the input's first rows as a run would read them, and all that would stop a run
   estimate --input=PATTERN [--prices=FILE] [--classify=N] [--runs=FOLDER,…]
       say what a whole input would take and cost on machine types, from a sample of it
-  report FOLDER [--prices=FILE] [--thresholds=…]
+  report FOLDER [--prices=FILE] [--thresholds=…] [--history=FILE]
       show a run again from its metrics.json, and write its report.html anew
+  report HISTORY.jsonl [--html=FILE]
+      show the runs that added a line to this file (run --history=…) over time
   report --job_id=ID --project=P --region=R [--prices=FILE] [--output=FOLDER]
       show what the Dataflow API knows of a job
   compare A B [C ...] [--html=FILE] [--labels=yes] [--flips=FILE]

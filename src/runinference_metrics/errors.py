@@ -49,6 +49,16 @@ class ThresholdsFailed(RunFailed):
     """The run is done, and not as good as it must be: one line, exit code 3."""
 
 
+def both(failed: RunFailed | None, later: RunFailed) -> RunFailed:
+    """One error of two, which ends the program as the first does; the second, if there is no first.
+
+    Args:
+        failed: what happened first, if anything did.
+        later: what happened besides.
+    """
+    return type(failed)(f"{failed} {later}") if failed else later
+
+
 class Interrupted(RunFailed):
     """Ctrl-C or SIGTERM ended the run: one line, exit code 130."""
 

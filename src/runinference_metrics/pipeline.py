@@ -86,6 +86,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
             plan.thresholds,
             [predictions, dead_letters],
             Limits(settings.max_failure_rate, settings.max_failed_files),
+            settings.history,
         )
     )
 

@@ -55,7 +55,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran, dict[str, 
     (folder / "p.yaml").write_text(PRICES % best)
     found = program(
         *given, "--classify=1000", f"--prices={folder}/p.yaml", f"--json={folder}/e.json",
-        "--max_num_workers=3", f"--runs={folder}/out", command=COMMAND, output="unused",
+        "--max_num_workers=3", f"--runs={folder}/out", f"--history={folder}/h.jsonl",
+        command=COMMAND, output="unused",
     )  # fmt: skip
     assert found.code == 0, found.err
     return run, found, json.loads((folder / "e.json").read_text())

@@ -24,7 +24,7 @@ from runinference_metrics.records.record import Record, Rejected
 from runinference_metrics.running.preview import format_options, row_fields
 
 FACTS = {
-    "job": None, "runner": "DirectRunner", "version": "0", "beam_version": "2",
+    "job": None, "labels": {}, "runner": "DirectRunner", "version": "0", "beam_version": "2",
     "python_version": "3",
 }  # fmt: skip
 Key = tuple[str, int]

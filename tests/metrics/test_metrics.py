@@ -95,7 +95,7 @@ def test_the_summary_agrees_with_beams_own_metrics(
     beam_options = PipelineOptions([f"--direct_running_mode={mode}", "--direct_num_workers=2"])
     built = beam.Pipeline(runner=FnApiRunner(), options=beam_options)
     facts = {
-        "job": None, "runner": "DirectRunner", "version": "0", "beam_version": "2",
+        "job": None, "labels": {}, "runner": "DirectRunner", "version": "0", "beam_version": "2",
         "python_version": "3", "parameters": {},
     }  # fmt: skip
     plan = pipeline.Plan(

@@ -26,7 +26,9 @@
       measured.remove();
     }
   }
-  const boxes = shown("h2, h3, p, figure, .card, .advice, table").map(one => [one, one.getBoundingClientRect()]);
+  // Of a table that scrolls, what is seen of it.
+  const seen = one => (one.closest(".scroll") || one).getBoundingClientRect();
+  const boxes = shown("h2, h3, p, figure, .card, .advice, table").map(one => [one, seen(one)]);
   for (let at = 1; at < boxes.length; at++) {
     const [one, box] = boxes[at - 1], [next, below] = boxes[at];
     const inside = one.contains(next) || next.contains(one);

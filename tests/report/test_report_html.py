@@ -12,9 +12,11 @@ import pytest
 from conftest import ROOT
 from dataflow_for_tests import job_document
 from documents_for_tests import PARAMETERS, PRICES, make_document, make_quality
-from runinference_metrics.report import comparison, comparison_table
+from histories_for_tests import make_history
+from runinference_metrics.report import comparison, comparison_table, history_table
 from runinference_metrics.report.advice import advice
 from runinference_metrics.report.formats import duration, money, number, size
+from runinference_metrics.report.history import over_runs
 from runinference_metrics.report.page import answer, render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which(
@@ -225,7 +227,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1000, 360])
-@pytest.mark.parametrize("name", [*DOCUMENTS, "comparison"])
+@pytest.mark.parametrize("name", [*DOCUMENTS, "comparison", "12 runs"])
 def test_a_browser_shows_it(
     browser: Any, tmp_path: Path, name: str, width: int, scheme: str
 ) -> None:
@@ -234,7 +236,7 @@ def test_a_browser_shows_it(
         found = comparison.compare([HOSTILE, DOCUMENTS["no texts"]], "ab")
         content = comparison_table.render(found)
     else:
-        content = render(DOCUMENTS[name])
+        content = HISTORIES.get(name) or render(DOCUMENTS[name])
     page_file.write_text(content)
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     page = context.new_page()
@@ -254,7 +256,7 @@ def test_a_browser_shows_it(
     )
     assert _contrast(*colours) > 7
     assert (_lightness(colours[1]) < 0.5) == (scheme == "dark")
-    if name != "comparison":
+    if name in DOCUMENTS:
         texts = DOCUMENTS[name]["runinference"]["num_inferences"]
         assert page.locator(".answer").inner_text().startswith(f"{texts:,} texts")
     if name == "many batches":
@@ -281,14 +283,18 @@ SIZES |= {
 SIZES["48 texts"]["quality"] = make_quality(["NEGATIVE", "POSITIVE"], texts=48)
 SIZES["100,000 texts"]["quality"] = make_quality(["NEGATIVE", "POSITIVE"])
 SIZES["10 million texts"]["quality"] = make_quality([f"a longer name {at}" for at in range(60)])
+HISTORIES = {
+    f"{number:,} runs": history_table.render(over_runs(make_history(number), "gs://b/a/runs.jsonl"))
+    for number in (1, 2, 12, 1000)
+}
 FAULTS_OF_LAYOUT = (ROOT / "tests" / "report" / "faults_of_layout.js").read_text()
 
 
 @pytest.mark.parametrize("width", [400, 800, 1400])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*SIZES, *HISTORIES])
 def test_nothing_is_cut_or_empty(browser: Any, tmp_path: Path, size: str, width: int) -> None:
     page_file = tmp_path / "report.html"
-    page_file.write_text(render(SIZES[size]))
+    page_file.write_text(HISTORIES.get(size) or render(SIZES[size]))
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(page_file.as_uri())
     assert page.evaluate(FAULTS_OF_LAYOUT) == []
@@ -337,4 +343,7 @@ def test_print_shows_the_tables_too(browser: Any, tmp_path: Path) -> None:
     page.emulate_media(media="print")
     assert cell.is_visible()
     assert page.pdf()[:4] == b"%PDF"
+    page_file.write_text(HISTORIES["12 runs"])
+    page.goto(page_file.as_uri())
+    assert page.get_by_text("2026-01-01 02:30").first.is_visible()
     page.close()

@@ -7,18 +7,23 @@ from typing import Any
 
 from runinference_metrics.errors import FlagError, UserError
 from runinference_metrics.metrics.document import costs
+from runinference_metrics.metrics.history import past_run
 from runinference_metrics.metrics.prices import Prices, Resources
 from runinference_metrics.options.addresses import place
 from runinference_metrics.options.command_line import Parser
-from runinference_metrics.report import page
+from runinference_metrics.report import history_table, page
+from runinference_metrics.report.history import over_runs
 from runinference_metrics.report.table import print_table
+from runinference_metrics.running import history as history_at_launch
 from runinference_metrics.running import thresholds
-from runinference_metrics.writing import documents
+from runinference_metrics.writing import documents, history
 from runinference_metrics.writing.folder import REPORT_FILE, in_folder, make_folder
 
 
 def main(argv: Sequence[str]) -> None:
     """`report FOLDER` or `report --job_id=…`: prints a run's table and writes report.html.
+
+    `report HISTORY` prints and draws the runs of a history.
 
     Raises:
         UserError: there is nothing to report, or a flag is wrong.
@@ -27,12 +32,14 @@ def main(argv: Sequence[str]) -> None:
     """
     parser = Parser(
         prog="runinference_metrics report",
-        description="Show a run again: from its metrics.json, or a Dataflow job's metrics.",
+        description="Show a run again: from its metrics.json, or a Dataflow job's metrics. Or show "
+        "the runs of a history over time.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "FOLDER", nargs="?", type=place("FOLDER"), help="an output folder, or its metrics.json"
-    )
+        "FOLDER", nargs="?", type=place("FOLDER"),
+        help="an output folder, or its metrics.json; or a history, a .jsonl file",
+    )  # fmt: skip
     parser.add_argument("--job_id", help="a Dataflow job's id; needs --project and --region")
     parser.add_argument("--project", help="the job's project")
     parser.add_argument("--region", help="the job's region")
@@ -46,8 +53,21 @@ def main(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--output", type=place("output"),
                         help="the folder for metrics.json and report.html of a job")  # fmt: skip
+    parser.add_argument(
+        "--history", type=place("history"), help="add the run of FOLDER to this history, once"
+    )
+    parser.add_argument(
+        "--html", type=place("html"), help="the page of a history (default: beside it)"
+    )
     parser.add_argument("--dataflow_endpoint", help="another address of the Dataflow API")
     given = parser.parse_args(list(argv))
+    of_history = (given.FOLDER or "").endswith(".jsonl")
+    _check_together(given, of_history)
+    if of_history:
+        _report_history(given.FOLDER, given.html)
+        return
+    if given.history:
+        history_at_launch.check_file(given.history)
     prices = _prices(given.prices)
     if bool(given.FOLDER) == bool(given.job_id):
         raise FlagError("report takes either an output folder or --job_id; got "
@@ -57,7 +77,44 @@ def main(argv: Sequence[str]) -> None:
         document = _report_job(given, prices, kept)
     else:
         document = _report_folder(given.FOLDER, prices, kept)
+        if given.history:
+            _add(document, given.FOLDER, given.history)
     kept.check(document)
+
+
+def _check_together(given: argparse.Namespace, of_history: bool) -> None:
+    """Raises UserError for flags that say nothing of what is to be shown."""
+    for flag in ("prices", "thresholds", "history", "output", "job_id") if of_history else ():
+        if value := getattr(given, flag):
+            takes = "an output folder as FOLDER" if flag != "job_id" else "no FOLDER beside it"
+            raise UserError(flag, takes, f"{value!r} with the history {given.FOLDER!r}")
+    if given.html and not of_history:
+        takes = "a file where FOLDER is a history, a .jsonl file"
+        raise UserError("html", takes, f"{given.html!r}: the page of a run is report.html")
+    if given.history and not given.history.endswith(".jsonl"):
+        raise UserError("history", "a .jsonl file", repr(given.history))
+    if given.history and given.job_id:
+        takes = "a run of FOLDER: the Dataflow API knows too little of a job for a line"
+        raise UserError("history", takes, f"{given.history!r} with --job_id")
+
+
+def _report_history(path: str, html: str | None) -> None:
+    found = history.read(path, "FOLDER")
+    if not found.runs:
+        got = f"{path!r}, in which there is no line of a run"
+        raise UserError("FOLDER", "a history to which a run has added its line", got)
+    target = html or f"{path.removesuffix('.jsonl')}.html"
+    shown = over_runs(found, path)
+    documents.write_page(target, history_table.render(shown))
+    history_table.print_history(shown, target)
+
+
+def _add(document: dict[str, Any], folder: str, path: str) -> None:
+    if document["run"]["source"] != "pipeline":
+        takes = "a run whose metrics.json the run itself has written"
+        raise UserError("history", takes, f"that of {folder!r}, which is of the Dataflow API")
+    added = history.append(path, past_run(document))
+    print(f"{'Added to' if added else 'Already in'} {path}")
 
 
 def _prices(path: str | None) -> Prices | None:

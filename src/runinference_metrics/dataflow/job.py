@@ -228,6 +228,7 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
         "source": "dataflow_api",
         "job": job.get("name"),
         "job_id": job.get("id"),
+        "labels": job.get("labels", {}),
         "state": state,
         "runner": "DataflowRunner",
         "version": None,

@@ -91,6 +91,8 @@ def _paths(settings: Settings, options: PipelineOptions) -> Iterator[tuple[str, 
     if settings.output:
         # A check needs none.
         yield "output", settings.output
+    if settings.history:
+        yield "history", settings.history
     if settings.model != os.environ.get(MODEL_VARIABLE) and not workers.runs_this_image(options):
         yield "model", settings.model
 

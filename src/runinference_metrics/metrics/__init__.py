@@ -10,6 +10,7 @@ __all__ = [
     "document",
     "files",
     "forecast",
+    "history",
     "machine_types",
     "prices",
     "speeds",

@@ -68,6 +68,15 @@ def check(summary: Summary, limits: Limits) -> None:
     check_predicted(summary)
 
 
+def failure(summary: Summary, limits: Limits) -> RunFailed | None:
+    """The error of a run that lost more than it may; None for any other run."""
+    try:
+        check(summary, limits)
+    except RunFailed as error:
+        return error
+    return None
+
+
 def check_failed_files(files: Files, max_failed_files: int) -> None:
     """Raises RunFailed when more files were lost than `Limits` says."""
     failed = files.failed.total()

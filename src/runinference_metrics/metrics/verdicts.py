@@ -45,13 +45,19 @@ def verdicts(document: Mapping[str, Any], thresholds: Sequence[Threshold]) -> li
 
 def check(found: Sequence[Mapping[str, Any]]) -> None:
     """Raises ThresholdsFailed when one failed that ends a run."""
+    if failed := failure(found):
+        raise failed
+
+
+def failure(found: Sequence[Mapping[str, Any]]) -> ThresholdsFailed | None:
+    """The error of a run in which a threshold failed that ends it; None for any other run."""
     failed = [one for one in found if not one["passed"] and not one["warns"]]
     if not failed:
-        return
+        return None
     named = "; ".join(f"{one['threshold']} ({shown(one['value'])})" for one in failed[:_MOST_NAMED])
     more = f"; and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
     many = len(found) != 1
-    raise ThresholdsFailed(
+    return ThresholdsFailed(
         f"{len(failed)} of {len(found)} threshold{'s' * many} failed: {named}{more}. All results "
         "are written."
     )

@@ -9,6 +9,7 @@ __all__ = [
     "beam_flags",
     "command_line",
     "label_names",
+    "labels",
     "metadata",
     "parameters",
     "settings",

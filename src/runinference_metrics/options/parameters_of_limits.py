@@ -78,6 +78,19 @@ LIMITS: tuple[Parameter, ...] = (
         regex=form.FIELD,
     ),
     Parameter(
+        "history",
+        "History of runs",
+        "A file, local or gs://, to which the job adds a line when all is written: its figures, "
+        "its thresholds, and why it failed if it did. Many jobs may share one; the command report "
+        "draws it over time.",
+        "",
+        "a .jsonl file, or nothing",
+        values.history,
+        "GCS_WRITE_FILE",
+        form.LIMITS,
+        regex=form.GCS_FILE,
+    ),
+    Parameter(
         "min_batch_size",
         "Smallest batch",
         "Batches with fewer texts than this are joined with the next ones before inference. "

@@ -43,6 +43,7 @@ class Settings:
     start_timeout_secs: int
     prices: str
     thresholds: str
+    history: str
     overwrite: bool
 
     def __post_init__(self) -> None:

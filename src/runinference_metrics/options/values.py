@@ -46,6 +46,14 @@ def optional_file(text: str) -> str:
     return found
 
 
+def history(text: str) -> str:
+    """The address of a .jsonl file, or nothing."""
+    found = optional_file(text)
+    if found and not found.endswith(".jsonl"):
+        raise ValueError(text)
+    return found
+
+
 def thresholds(text: str) -> str:
     """Thresholds, read later, which have < or > in them; or the address of a file, or nothing."""
     return text.strip() if re.search("[<>]", text) else optional_file(text)

@@ -1,6 +1,6 @@
 """The currency between the rooms: record, prediction, rejected row, classified batch, what a
-batch took, how right and how sure its labels are, the events of a run, thresholds, the names of
-all metrics and of a processor's instruction sets; and pure cutting into batches.
+batch took, how right and how sure its labels are, the events of a run, thresholds, runs that are
+over, the names of all metrics and of a processor's instruction sets; and pure cutting into batches.
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
@@ -10,6 +10,7 @@ __all__ = [
     "classification",
     "events",
     "faults",
+    "history",
     "interval",
     "measured",
     "names",

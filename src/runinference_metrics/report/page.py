@@ -50,6 +50,8 @@ def render(document: dict[str, Any]) -> str:
         answer=answer(document),
         run={name: run.get(name) for name in
              ("job", "start", "end", "runner", "version", "beam_version", "state")},
+        job_labels=sections.job_labels(run),
+        failure=run.get("failure") or "",
         model=_model(run),
         cards=_cards(document),
         thresholds=sections.thresholds(document["thresholds"]),

@@ -180,6 +180,11 @@ def files(found: dict[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
+def job_labels(run: dict[str, Any]) -> str:
+    """The job's labels in one line; empty where it has none, or they are not known."""
+    return ", ".join(f"{key}={value}" for key, value in sorted(run.get("labels", {}).items()))
+
+
 def by_reason(counts: dict[str, int]) -> str:
     """Counts by reason in one line; empty for none."""
     return ", ".join(f"{reason} {count(number)}" for reason, number in counts.items())

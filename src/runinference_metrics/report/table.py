@@ -30,6 +30,7 @@ def print_table(document: dict[str, Any], output: str) -> None:
     devices = sections.took_effect(effective, "device_name") or run["parameters"]["device"]
     precision = sections.took_effect(effective, "precision")
     quantised = sections.took_effect(effective, "quantised")
+    labels = sections.job_labels(run)
     instructions = sections.took_effect(effective, "instruction_sets")
     console.print()
     if document["files"]:
@@ -53,6 +54,7 @@ def print_table(document: dict[str, Any], output: str) -> None:
         ("run time", f"{duration(run['wall_secs'])} on {devices} {precision}".rstrip()),
         *([("the processor has", instructions)] if instructions else []),
         *([("int8 by", quantised)] if quantised else []),
+        *([("labels of the job", labels)] if labels else []),
         *_cost(document),
     ]))  # fmt: skip
     if found := quality.rows(document["quality"]):

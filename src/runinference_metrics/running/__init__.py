@@ -3,4 +3,4 @@ or a job on another, interruptions, and failures in one line.
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["check", "estimate", "run", "thresholds"]
+__all__ = ["check", "estimate", "history", "run", "thresholds"]

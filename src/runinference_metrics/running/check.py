@@ -13,7 +13,15 @@ from runinference_metrics.models.remote import is_remote
 from runinference_metrics.models.token_lengths import token_lengths
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.running import checks, input, logs, named_model, right_labels, thresholds
+from runinference_metrics.running import (
+    checks,
+    history,
+    input,
+    logs,
+    named_model,
+    right_labels,
+    thresholds,
+)
 from runinference_metrics.running.preview import Previewed, previewed
 
 
@@ -64,6 +72,8 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
     if settings.output:
         with _noted(faults):
             checks.check_output(settings)
+    with _noted(faults):
+        history.check(settings, found.listed if found else None)
     lengths, max_length, known = None, None, None
     with _noted(faults):
         names = checks.label_names(settings)

@@ -10,6 +10,7 @@ from runinference_metrics import __version__ as version
 from runinference_metrics.dataflow import workers
 from runinference_metrics.inference.handler import ClassifierHandler, spec_of
 from runinference_metrics.metrics.prices import Prices
+from runinference_metrics.options.labels import labels
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.pipeline import Plan
 from runinference_metrics.reading.listing import Listed
@@ -72,8 +73,10 @@ class CheckedRun:
             runner: the runner's name, for metrics.json.
             spread: whether batches are shuffled between reading and inference.
         """
+        cloud = self.beam_options.view_as(GoogleCloudOptions)
         facts = {
-            "job": self.beam_options.view_as(GoogleCloudOptions).job_name,
+            "job": cloud.job_name,
+            "labels": labels(cloud.labels or []),
             "runner": runner,
             "version": version,
             "beam_version": beam.__version__,

@@ -25,7 +25,7 @@ from runinference_metrics.errors import (
 )
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.report.table import print_table
-from runinference_metrics.running import interruption, job_server
+from runinference_metrics.running import history, interruption, job_server
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.running.failures import raise_plainly
 from runinference_metrics.running.job import DataflowJob, Job
@@ -53,6 +53,7 @@ def reachable(settings: Settings, options: PipelineOptions) -> Settings:
         # A check needs none.
         output=settings.output and _absolute(settings.output),
         model=_absolute(settings.model),
+        history=settings.history and _absolute(settings.history),
     )
 
 
@@ -95,7 +96,10 @@ def run(checked: CheckedRun) -> None:
             if job.over:
                 interruption.remove_unfinished(output, before)
             raise
-    print_table(_document(job, output), output)
+    document = _document(job, output)
+    print_table(document, output)
+    if checked.settings.history:
+        history.check_added(checked.settings.history, document, failed)
     if failed:
         raise failed
 

@@ -67,26 +67,27 @@ def why_not(error: BaseException) -> str:
 def _check_apart(found: Listed, output: str) -> None:
     """Raises UserError when the input is results in the output folder, or would be at a re-run."""
     takes = "patterns that match no results in --output"
-    folder = _absolute(output)
-    absolute = cache(_absolute)
+    folder = absolute(output)
+    place_of = cache(absolute)
     for file in found.files:
         place, name = os.path.split(file.path)
-        if _is_result(name) and absolute(place) == folder:
+        if is_result(name) and place_of(place) == folder:
             given = next(one.given for one in found.patterns if one.matches(file.path))
             raise UserError("input", takes, f"{given!r}, which matches {file.path!r}")
     for pattern in found.patterns:
         for name in (PREDICTIONS, DEAD_LETTERS):
             result = f"{folder}/{name}-00000-of-00001.jsonl"
-            if _would_read(pattern, result):
+            if would_read(pattern, result):
                 got = f"{pattern.given!r}, which would match {result!r}"
                 raise UserError("input", takes, got)
 
 
-def _is_result(name: str) -> bool:
+def is_result(name: str) -> bool:
+    """Whether a file of this name in the output folder is a run's result."""
     return any(fnmatch.fnmatchcase(name, one) for one in RESULT_PATTERNS)
 
 
-def _would_read(pattern: Pattern, result: str) -> bool:
+def would_read(pattern: Pattern, result: str) -> bool:
     """Whether a file would be input if it were there; its path has no links in it."""
     root = pattern.root
     if "://" not in root:
@@ -99,5 +100,6 @@ def _would_read(pattern: Pattern, result: str) -> bool:
     return pattern.matches(result) and not pattern.skips(result)
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """A path that means the same everywhere, without links in it."""
     return path.rstrip("/") if "://" in path else os.path.realpath(path)

@@ -12,6 +12,7 @@ from runinference_metrics.running import (
     checks,
     elsewhere,
     here,
+    history,
     input,
     logs,
     named_model,
@@ -47,6 +48,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     previewed = preview.previewed(listed, settings)
     preview.refuse(previewed)
     old = checks.check_output(settings)
+    history.check(settings, listed)
     if local:
         settings = named_model.fetched(settings)
     names = checks.label_names(settings)

@@ -33,7 +33,7 @@ def classified(texts: Sequence[Text], checked: CheckedRun) -> dict[str, Any]:
             text_field="text", text_pair_field="text_pair" if pairs else "",
             id_field="", keep_fields=(), label_field="", input_format="jsonl", header="auto",
             delimiter="auto", encoding="utf-8", compression="none", max_failure_rate=1.0,
-            thresholds="", prices="",
+            thresholds="", prices="", history="",
         )  # fmt: skip
         sample = input.check_input(settings.input, settings.output)
         # As large as the whole: what a process of a large run tries first, this one tries too.

@@ -7,13 +7,17 @@ from typing import Any
 
 import apache_beam as beam
 
+from runinference_metrics.errors import RunFailed, both
 from runinference_metrics.metrics import accounts, verdicts
 from runinference_metrics.metrics.accounts import Limits
 from runinference_metrics.metrics.document import document_of
+from runinference_metrics.metrics.history import past_run
 from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.summary import Summary
+from runinference_metrics.records.history import PastRun
 from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.report import page
+from runinference_metrics.writing import history
 from runinference_metrics.writing.documents import write_metrics
 from runinference_metrics.writing.folder import REPORT_FILE, in_folder, write_whole
 
@@ -23,28 +27,40 @@ _LOG = logging.getLogger(__name__)
 class _WriteSummaryFn(beam.DoFn):
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None,
-        thresholds: Sequence[Threshold], limits: Limits,
+        thresholds: Sequence[Threshold], limits: Limits, history: str = "",
     ) -> None:  # fmt: skip
         self._folder = folder
         self._facts = facts
         self._prices = prices
         self._thresholds = thresholds
         self._limits = limits
+        self._history = history
 
     def process(self, summary: Summary, *shards: Any) -> None:
         accounts.reconcile(summary)
         ended = time.time_ns() // 1000
-        document = document_of(summary, self._facts, self._prices, ended, self._thresholds)
+        lost = accounts.failure(summary, self._limits)
+        facts = {**self._facts, "failure": str(lost) if lost else None}
+        document = document_of(summary, facts, self._prices, ended, self._thresholds)
         write_metrics(self._folder, document)
         write_whole(
             in_folder(self._folder, REPORT_FILE), page.render(document).encode(), "text/html"
         )
         # Last: the figures of a failed run are what one wants to look at. When the runner tries
         # this step again, each file is replaced whole.
-        accounts.check(summary, self._limits)
-        verdicts.check(document["thresholds"])
+        failed = lost or verdicts.failure(document["thresholds"])
+        if self._history:
+            self._add_to_history(past_run(document), failed)
+        if failed:
+            raise failed
         if nothing := accounts.nothing_to_predict(summary):
             _LOG.warning(nothing)
+
+    def _add_to_history(self, run: PastRun, failed: RunFailed | None) -> None:
+        try:
+            history.append(self._history, run)
+        except RunFailed as error:
+            raise both(failed, error) from error
 
 
 class WriteSummary(beam.PTransform):
@@ -57,14 +73,16 @@ class WriteSummary(beam.PTransform):
         thresholds: the run fails, when all is written, if one does not hold.
         shards: collections of the files written; the summary waits for them.
         limits: the run fails, when all is written, if it lost more.
+        history: the file to which the run adds a line, also if it failed so; "" for none.
     """
 
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None,
         thresholds: Sequence[Threshold], shards: Sequence[beam.PCollection], limits: Limits,
+        history: str = "",
     ) -> None:  # fmt: skip
         super().__init__()
-        self._writer = _WriteSummaryFn(folder, facts, prices, thresholds, limits)
+        self._writer = _WriteSummaryFn(folder, facts, prices, thresholds, limits, history)
         self._shards = [beam.pvalue.AsIter(one) for one in shards]
 
     def expand(self, summary: beam.PCollection) -> beam.PCollection:
