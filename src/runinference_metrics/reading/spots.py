@@ -29,6 +29,8 @@ from runinference_metrics.records.text import Text
 # A mean of so many spots is off by an eleventh of what they differ by among each other; in a bucket
 # each is a request of some tenths of a second.
 _SPOTS = 128
+# Where files are smaller than a spot there are more, for as many texts.
+_MOST_SPOTS = 512
 # Some hundred rows, so that one long row does not decide what a spot says.
 _SPOT_BYTES = 1 << 16
 # An input of that size is read whole, in about a second, and nothing is estimated.
@@ -63,7 +65,9 @@ def surveyed(files: Sequence[Found], fields: RowFields, options: FormatOptions) 
             a_byte = _KEPT_TEXTS / max(1, size_bytes)
             spots = pool.map(lambda one: look.whole(one, int(a_byte * one.size_bytes) + 1), files)
             return Survey(tuple(spots), size_bytes, True)
-        places = list(_places(files, size_bytes))
+        fuller = round(_SPOTS * _SPOT_BYTES * len(files) / size_bytes)
+        number = min(_MOST_SPOTS, max(_SPOTS, fuller))
+        places = list(_places(files, size_bytes, number))
         hit = list(dict.fromkeys(file for file, _ in places))
         formats = dict(zip(hit, pool.map(look.file_format, hit), strict=True))
         begun = [one for one in hit if not _splittable(formats[one])]
@@ -77,11 +81,11 @@ def surveyed(files: Sequence[Found], fields: RowFields, options: FormatOptions) 
         return Survey(tuple(spots), size_bytes, False)
 
 
-def _places(files: Sequence[Found], size_bytes: int) -> Iterator[tuple[Found, int]]:
-    """Files and offsets in them, at equal distances over all bytes."""
+def _places(files: Sequence[Found], size_bytes: int, number: int) -> Iterator[tuple[Found, int]]:
+    """So many files and offsets in them, at equal distances over all bytes."""
     ends = list(itertools.accumulate(one.size_bytes for one in files))
-    for number in range(_SPOTS):
-        at = (2 * number + 1) * size_bytes // (2 * _SPOTS)
+    for place in range(number):
+        at = (2 * place + 1) * size_bytes // (2 * number)
         which = bisect.bisect_right(ends, at)
         file = files[which]
         yield file, at - (ends[which] - file.size_bytes)

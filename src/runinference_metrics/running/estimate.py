@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from runinference_metrics.models.folder import ModelFolder, weight_files
 from runinference_metrics.models.remote import local_folder
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.reading.listing import Listed
+from runinference_metrics.reading.listing import Found, Listed
 from runinference_metrics.reading.spots import surveyed
 from runinference_metrics.reading.survey import Survey
 from runinference_metrics.running import checks, input, logs, named_model, preview, sample_run
@@ -31,6 +30,9 @@ from runinference_metrics.running.others import Moment, share_since
 from runinference_metrics.running.preview import format_options, row_fields
 from runinference_metrics.writing import documents
 
+# What a sample is to take, if there are as many texts: its first second goes into warming up,
+# and into the search for the best token budget.
+_TELLING_SECS = 12.0
 # What computes nothing, and what not every token passes.
 _NO_PRODUCTS = ("embed", "expert")
 # The head computes one token a text, and the last layer may compute most of its products for one
@@ -92,21 +94,14 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
         raise UserError("input", "files with texts", f"{len(listed.files):,} files without any")
     sample, forecasts = None, []
     if asked.classify:
-        texts = survey.texts(asked.classify)
-        # Mixed, so that batches are alike and the first can be told from the others; and always
-        # the same.
-        random.Random(0).shuffle(texts)
-        say(f"Classifying {len(texts):,} texts")
-        before = Moment.now()
-        ran = sample_run.classified(
-            texts, CheckedRun(settings, listed, None, sample_run.on_this_machine(options), names)
-        )
-        others = share_since(before)
-        speed = Speed.of(ran, "measured here", others)
-        if speed is None:
-            raise UserError("classify", "enough texts to tell how fast they are classified",
-                            f"{len(texts):,} texts, of which none got a prediction")  # fmt: skip
-        sample = {**_sample(ran), "others_share": others}
+        options = sample_run.on_this_machine(options)
+        size = batch_size(settings, listed.files, work.texts.likely)
+        checked = CheckedRun(
+            dataclasses.replace(settings, min_batch_size=size, max_batch_size=size),
+            listed, None, options, names,
+        )  # fmt: skip
+        ran, speed = _measured(survey, asked.classify, checked, say)
+        sample = {**_sample(ran), "others_share": speed.others_share}
         forecasts.append(forecast.here(work, speed, _hour(ran, prices)))
         speeds.append(speed)
     if prices:
@@ -121,6 +116,45 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
         "prices": prices and dataclasses.asdict(prices),
         "machines": forecasts,
     }
+
+
+def _measured(
+    survey: Survey, number: int, checked: CheckedRun, say: Callable[[str], None]
+) -> tuple[dict[str, Any], Speed]:
+    """The document of a run over a sample that is long enough to tell, and its speed."""
+    texts = survey.texts(number)
+    say(f"Classifying {len(texts):,} texts")
+    while True:
+        before = Moment.now()
+        ran = sample_run.classified(texts, checked)
+        speed = Speed.of(ran, "measured here", share_since(before))
+        if speed is None:
+            raise UserError("classify", "enough texts to tell how fast they are classified",
+                            f"{len(texts):,} texts, of which none got a prediction")  # fmt: skip
+        secs = max(one["active_secs"] for one in ran["workers"])
+        tokens_of_a_text = ran["tokens"]["real"] / ran["records"]["predicted"]
+        in_time = _TELLING_SECS * speed.cores * speed.tokens_per_sec / tokens_of_a_text
+        more = survey.texts(math.ceil(in_time))
+        if secs >= _TELLING_SECS / 2 or len(more) < 2 * len(texts):
+            return ran, speed
+        texts = more
+        say(f"They took {secs:.1f} s, too short to tell: classifying {len(texts):,}")
+
+
+def batch_size(settings: Settings, files: Sequence[Found], texts: float) -> int:
+    """How many texts the batches of the whole have: of small files fewer than they may.
+
+    Args:
+        settings: the parameters.
+        files: all files.
+        texts: how many they have, all together.
+    """
+    size_bytes = sum(one.size_bytes for one in files)
+    # Of the file in which a text lies, in the mean over all texts.
+    of_a_file = texts / size_bytes * sum(one.size_bytes**2 for one in files) / size_bytes
+    least, most = settings.min_batch_size, settings.max_batch_size
+    # Smaller ones are joined until they are enough.
+    return min(most, max(1, round(of_a_file * max(1, math.ceil(least / of_a_file)))))
 
 
 def _surveyed(listed: Listed, settings: Settings) -> Survey:
