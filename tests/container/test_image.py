@@ -27,7 +27,7 @@ from engine_for_tests import (
 
 from conftest import DEMO_MODEL, ROOT, Program
 from engines_for_tests import prism_running
-from runinference_metrics.__main__ import main
+from runinference_metrics.__main__ import COMMANDS, main
 
 pytestmark = [pytest.mark.usefixtures("image"), pytest.mark.starts]
 
@@ -127,8 +127,7 @@ def test_a_person_gets_help_and_plain_errors(engine: Engine) -> None:  # noqa: F
     wrong = engine.run("classify", check=False)
     assert (wrong.returncode, wrong.stderr.strip()) == (
         2,
-        "error: expected a command (run, check, report, compare, verify, model, metadata, "
-        "template), got 'classify'",
+        f"error: expected a command ({', '.join(COMMANDS)}), got 'classify'",
     )
     no_gpu = engine.run("run", "--input=/x", "--output=/tmp/o", "--device=GPU", check=False)
     assert no_gpu.returncode == 2
