@@ -20,7 +20,7 @@ from runinference_metrics.records.processor import BFLOAT16, TELLING, telling
 
 SPEED = Speed(
     "a run", "Some CPU", gpu=False, instruction_set="avx2", precision="float32", threads=1, cores=2,
-    tokens_per_sec=1000.0, idle_secs=2.0, small=False, vcpus=2, model_digest="sha256:0",
+    tokens_per_sec=1000.0, idle_secs=2.0, small=False, machines=1, vcpus=2, model_digest="sha256:0",
 )  # fmt: skip
 WORK = Work(Interval.exactly(1_000_000), Interval.exactly(20_000_000), 1e8)
 MACHINE = MachineType("m", 4, 16, "avx2")
@@ -62,6 +62,16 @@ def test_a_run_on_the_machine_itself_is_believed_before_one_here() -> None:
     found = elsewhere(MACHINE, there, SPEED)
     assert found["basis"] == "there"
     assert found["secs"]["likely"] == pytest.approx(20_000_000 / 2800 + 2.0)
+
+
+def test_a_run_on_ten_such_machines_tells_as_much() -> None:
+    ten = replace(SPEED, basis="ten", machines=10, vcpus=4, cores=40, tokens_per_sec=700.0)
+    found = elsewhere(MACHINE, ten)
+    assert found["basis"] == "ten"
+    assert found["secs"]["likely"] == pytest.approx(20_000_000 / 2800 + 2.0)
+    # More processes than cores: what one of them does is no core's.
+    crowded = elsewhere(MACHINE, replace(ten, cores=80))
+    assert crowded["basis"] == "ten, by its instruction sets"
 
 
 def test_other_processors_are_as_much_faster_as_in_the_benchmarks() -> None:

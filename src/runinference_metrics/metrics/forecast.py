@@ -124,8 +124,9 @@ def _on_cpu(machine: MachineType, speeds: Sequence[Speed], asked: str) -> Rate |
     alike = [one for one in on_cpus if (one.instruction_set, one.precision) == (wanted, precision)]
     # The same machine, and processes as there: nothing is left to guess.
     for one in alike:
-        if one.threads == 1 and one.vcpus == machine.vcpus == one.cores:
-            per_sec = Interval.within(one.cores, _AGAIN) * one.rate
+        a_process_a_core = one.threads == 1 and one.cores == one.machines * one.vcpus
+        if a_process_a_core and one.vcpus == machine.vcpus:
+            per_sec = Interval.within(machine.vcpus, _AGAIN) * one.rate
             return Rate(per_sec, _IDLE.times(one.idle_secs), one.basis)
     for one in alike:
         per_sec = _moved(one).times(machine.vcpus) * one.rate

@@ -37,6 +37,7 @@ class Speed:
         idle_secs: of the run's time what lies before the first batch and behind the last, and
             what a first batch takes longer than others.
         small: whether the model is too small for its products to decide.
+        machines: on which it ran.
         vcpus: of each machine.
         model_digest: of its model.
         others_share: the share of the processor that other programs took meanwhile, as far as it
@@ -53,6 +54,7 @@ class Speed:
     tokens_per_sec: float
     idle_secs: float
     small: bool
+    machines: int
     vcpus: float
     model_digest: str
     others_share: float = 0.0
@@ -94,7 +96,8 @@ class Speed:
         first_secs, steady = _first_batches(document, len(processes), active_secs)
         each_secs = active_secs / len(processes) - first_secs
         idle_secs = wall_secs - max(one["active_secs"] for one in processes)
-        hours = (resources["machines"] or 1) * wall_secs / 3600
+        machines = resources["machines"] or 1
+        hours = machines * wall_secs / 3600
         return cls(
             basis,
             found["device_name"],
@@ -106,6 +109,7 @@ class Speed:
             tokens * steady / each_secs / cores,
             max(0.0, idle_secs + first_secs - each_secs * (1 - steady) / steady),
             model < _SMALL_BYTES,
+            machines,
             round(resources["vcpu_hours"] / hours, 3) if hours else 0,
             found["model_digest"],
             others_share or 0.0,
