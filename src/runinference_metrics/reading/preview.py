@@ -1,16 +1,16 @@
 """What the first rows of a file look like, read as a run reads them, and no further."""
 
 import contextlib
-import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, BinaryIO, cast
+from functools import cached_property, partial
+from typing import Any
 
 from runinference_metrics.reading import encodings, rejections
+from runinference_metrics.reading.beginning import Enough, open_beginning
 from runinference_metrics.reading.fields import RowFields
-from runinference_metrics.reading.files import FileRange, open_raw
+from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.formats import AUTO, FileFormat, FormatOptions
 from runinference_metrics.reading.rows import Row, Rows
 from runinference_metrics.reading.sniffing import Sample
@@ -150,34 +150,6 @@ class _Watched(RowFields):
         return found
 
 
-class _Enough(Exception):
-    """More of a file is not looked at."""
-
-
-class _Beginning(io.RawIOBase):
-    """The beginning of an opened file; reading beyond it raises _Enough."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        super().__init__()
-        self._stream = stream
-        self._left = _MOST_STORED_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        wanted = max(1, self._left if size < 0 else min(size, self._left))
-        data = self._stream.read(wanted)
-        if data and not self._left:
-            raise _Enough
-        self._left -= len(data)
-        return data
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
 def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOptions) -> Preview:
     """Reads the first rows of a file as a run does.
 
@@ -195,14 +167,14 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
         fields.text_field, fields.id_field, fields.keep_fields, fields.text_pair_field,
         fields.label_field, seen,
     )  # fmt: skip
-    rows = Rows(FileRange(path), watched, options, _open_beginning)
+    rows = Rows(FileRange(path), watched, options, partial(open_beginning, most=_MOST_STORED_BYTES))
     whole = False
-    with contextlib.suppress(_Enough), contextlib.closing(iter(rows)) as outcomes:
+    with contextlib.suppress(Enough), contextlib.closing(iter(rows)) as outcomes:
         for row in outcomes:
             seen.add(row)
             if _enough(rows.file_format, watched):
                 break
-        whole = next(outcomes, _Enough) is _Enough
+        whole = next(outcomes, Enough) is Enough
     return Preview(
         path,
         size_bytes,
@@ -221,10 +193,6 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
         _stored_share(rows.sample, rows.file_format),
         whole,
     )
-
-
-def _open_beginning(path: str) -> BinaryIO:
-    return cast(BinaryIO, _Beginning(open_raw(path)))
 
 
 def _enough(found: FileFormat | None, watched: _Watched) -> bool:

@@ -7,13 +7,14 @@ its beginning alone (compressed, CSV, UTF-16) is read as far as there is time fo
 
 import bisect
 import contextlib
-import io
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import BinaryIO, cast
+from functools import partial
+from typing import BinaryIO
 
+from runinference_metrics.reading.beginning import Enough, open_beginning
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange, open_raw
 from runinference_metrics.reading.formats import FileFormat, FormatOptions
@@ -95,35 +96,6 @@ def _splittable(found: FileFormat | None) -> bool:
     return found is not None and found.splittable
 
 
-class _Enough(Exception):
-    """More of a file is not read."""
-
-
-class _Beginning(io.RawIOBase):
-    """The first bytes of an opened file; what lies behind raises _Enough."""
-
-    def __init__(self, stream: BinaryIO, most: int) -> None:
-        super().__init__()
-        self._stream = stream
-        self._left = most
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._left:
-            if self._stream.read(1):
-                raise _Enough
-            return b""
-        data = self._stream.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        return data
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
 @dataclass(frozen=True)
 class _Look:
     """Looks at places of files; see `surveyed`."""
@@ -146,11 +118,8 @@ class _Look:
 
     def beginning(self, file: Found, most: int, kept: int = _KEPT_TEXTS // _SPOTS) -> Spot:
         """A file as far as its first bytes tell."""
-
-        def open_beginning(path: str) -> BinaryIO:
-            return cast(BinaryIO, _Beginning(open_raw(path), most))
-
-        spot = _read(Rows(FileRange(file.path), self.fields, self.options, open_beginning), kept)
+        opening = partial(open_beginning, most=most)
+        spot = _read(Rows(FileRange(file.path), self.fields, self.options, opening), kept)
         num_bytes = file.size_bytes if spot.whole else min(most, file.size_bytes)
         return replace(spot, path=file.path, num_bytes=num_bytes, from_beginning=True)
 
@@ -189,7 +158,7 @@ def _read(rows: Rows, kept: int) -> Spot:
     texts: list[Text] = []
     every = 1
     whole = False
-    with contextlib.suppress(_Enough):
+    with contextlib.suppress(Enough):
         for row in rows:
             if row is None:
                 blank += 1
