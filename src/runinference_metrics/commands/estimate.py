@@ -1,6 +1,5 @@
 """`estimate`: what a whole input would take and cost, before it is paid for."""
 
-import sys
 from collections.abc import Sequence
 
 import orjson
@@ -8,7 +7,6 @@ import orjson
 from runinference_metrics.errors import UserError
 from runinference_metrics.options.addresses import place
 from runinference_metrics.options.command_line import Parser, parse
-from runinference_metrics.redaction import redact
 
 # An hour on the slowest processor that was measured; whoever asks for more wants a run.
 _MOST_TEXTS = 1_000_000
@@ -45,7 +43,7 @@ def main(argv: Sequence[str]) -> None:
     from runinference_metrics.writing import documents
 
     runs = [one.strip() for one in given.runs.split(",") if one.strip()]
-    found = estimate(Asked(settings, beam_arguments, classify, runs), _say)
+    found = estimate(Asked(settings, beam_arguments, classify, runs))
     print_forecast(found)
     if given.json:
         documents.write_file(given.json, orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n",
@@ -57,7 +55,3 @@ def _classify(given: str) -> int:
     if given.isdecimal() and int(given) <= _MOST_TEXTS:
         return int(given)
     raise UserError("classify", f"a number of texts from 0 to {_MOST_TEXTS:,}", repr(given))
-
-
-def _say(line: str) -> None:
-    print(redact(line), file=sys.stderr)

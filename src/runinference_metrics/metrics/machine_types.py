@@ -1,13 +1,12 @@
 """The machine types of a prices file, between which an estimate lets one choose."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from runinference_metrics.errors import UserError
-from runinference_metrics.metrics.prices import Prices
+from runinference_metrics.metrics.prices import Prices, is_from_zero
 from runinference_metrics.records.processor import TELLING
 
 _FLAG = "prices"
@@ -82,8 +81,7 @@ def _machine(name: str, given: Any, file: str) -> MachineType:
         if key not in (*_NUMBERS, *_WORDS):
             known = ", ".join((*_NUMBERS, *_WORDS))
             raise wrong(f"machine types with {known}", f"the unknown name {key!r}")
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if key in _NUMBERS and not (number and math.isfinite(value) and value >= 0):
+        if key in _NUMBERS and not is_from_zero(value):
             raise wrong("numbers from 0", f"{key}: {value!r}")
         if key in _WORDS and not (isinstance(value, str) and value):
             raise wrong("names", f"{key}: {value!r}")

@@ -102,8 +102,7 @@ class Prices:
                 continue
             if value is None and key in ("vcpu_hour", "memory_gb_hour"):
                 raise UserError("prices", _TAKES, f"{name!r} without {key}")
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if value is not None and not (number and math.isfinite(value) and value >= 0):
+            if value is not None and not is_from_zero(value):
                 raise UserError("prices", "prices that are numbers from 0",
                                 f"{name!r} with {key}: {value!r}")  # fmt: skip
             values[key] = value
@@ -126,3 +125,9 @@ class Prices:
             + (used.ssd_gb_hours or 0) * (self.ssd_gb_hour or 0)
             + (used.shuffle_gb or 0) * (self.shuffle_gb or 0)
         )
+
+
+def is_from_zero(value: Any) -> bool:
+    """Whether what a file says is a number that something may cost, or have."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value >= 0

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from runinference_metrics.metrics.prices import Prices
 from runinference_metrics.metrics.speeds import Speed
 from runinference_metrics.models import weights
 from runinference_metrics.models.folder import ModelFolder, weight_files
-from runinference_metrics.models.remote import local_folder
+from runinference_metrics.models.remote import is_remote, local_folder
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.listing import Found, Listed
@@ -57,12 +57,11 @@ class Asked:
     runs: Sequence[str]
 
 
-def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
+def estimate(asked: Asked) -> dict[str, Any]:
     """Surveys the input, classifies some of it if asked to, and forecasts the whole.
 
     Args:
         asked: what is to be estimated.
-        say: takes a line for a user who waits.
 
     Returns:
         The estimate as a document; see docs/estimate.md.
@@ -78,13 +77,14 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
     listed = input.check_input(settings.input, "")
     found = preview.previewed(listed, settings)
     preview.refuse(found)
-    say(str(found))
+    logs.say(str(found))
     settings = named_model.fetched(settings)
     names = checks.label_names(settings)
-    checks.check_model(settings, names)
+    model = checks.check_model(settings, names)
     if asked.classify:
         check_device(settings.device)
-    model = ModelFolder.read(local_folder(settings.model), names)
+    if is_remote(settings.model):
+        model = ModelFolder.read(local_folder(settings.model), names)
     speeds = list(_of_runs(asked.runs, model))
     survey = _surveyed(listed, settings)
     lengths = Lengths.of(survey, model, model.max_length(settings.max_length))
@@ -100,7 +100,7 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
             dataclasses.replace(settings, min_batch_size=size, max_batch_size=size),
             listed, None, options, names,
         )  # fmt: skip
-        ran, speed = _measured(survey, asked.classify, checked, say)
+        ran, speed = _measured(survey, asked.classify, checked)
         sample = {**_sample(ran), "others_share": speed.others_share}
         forecasts.append(forecast.here(work, speed, _hour(ran, prices)))
         speeds.append(speed)
@@ -118,12 +118,10 @@ def estimate(asked: Asked, say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-def _measured(
-    survey: Survey, number: int, checked: CheckedRun, say: Callable[[str], None]
-) -> tuple[dict[str, Any], Speed]:
+def _measured(survey: Survey, number: int, checked: CheckedRun) -> tuple[dict[str, Any], Speed]:
     """The document of a run over a sample that is long enough to tell, and its speed."""
     texts = survey.texts(number)
-    say(f"Classifying {len(texts):,} texts")
+    logs.say(f"Classifying {len(texts):,} texts")
     while True:
         before = Moment.now()
         ran = sample_run.classified(texts, checked)
@@ -138,7 +136,7 @@ def _measured(
         if secs >= _TELLING_SECS / 2 or len(more) < 2 * len(texts):
             return ran, speed
         texts = more
-        say(f"They took {secs:.1f} s, too short to tell: classifying {len(texts):,}")
+        logs.say(f"They took {secs:.1f} s, too short to tell: classifying {len(texts):,}")
 
 
 def batch_size(settings: Settings, files: Sequence[Found], texts: float) -> int:

@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from runinference_metrics.redaction import RedactingFilter
+from runinference_metrics.redaction import RedactingFilter, redact
 from runinference_metrics.running.failures import last_cause
 
 # What Beam warns of and means nothing to whoever runs this program: that it cannot read its own
@@ -63,3 +63,8 @@ def configure(on_dataflow: bool) -> None:
         # logs of a failure comes back to this program as an exception anyway.
         logging.getLogger().setLevel(logging.ERROR)
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+
+
+def say(line: str) -> None:
+    """A line for whoever waits, beside what is logged."""
+    print(redact(line), file=sys.stderr)

@@ -2,13 +2,12 @@
 
 import dataclasses
 import os
-import sys
 
 from runinference_metrics.bundling.hub_name import HubName
 from runinference_metrics.errors import UserError
 from runinference_metrics.models.remote import is_remote
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.redaction import redact
+from runinference_metrics.running.logs import say
 
 _TAKES = "a folder with a sequence-classification model"
 
@@ -35,8 +34,8 @@ def fetched(settings: Settings) -> Settings:
     # Imports torch and transformers, which most runs need later than this.
     from runinference_metrics.bundling.bundle import cached
 
-    folder = cached(name, _say)
-    _say(f"The model is in {folder}")
+    folder = cached(name, say)
+    say(f"The model is in {folder}")
     return dataclasses.replace(settings, model=str(folder))
 
 
@@ -53,10 +52,6 @@ def wanted(settings: Settings) -> HubName | None:
                f"write {name}@main, or a commit for main")  # fmt: skip
         raise UserError("model", _TAKES, got)
     return name
-
-
-def _say(line: str) -> None:
-    print(redact(line), file=sys.stderr)
 
 
 def _name(model: str) -> HubName | None:

@@ -1,13 +1,11 @@
 """One run from parameters to a reported result."""
 
-import sys
 from collections.abc import Sequence
 
 from runinference_metrics.classifier.devices import check_device
 from runinference_metrics.dataflow import workers
 from runinference_metrics.options import beam_flags
 from runinference_metrics.options.settings import Settings
-from runinference_metrics.redaction import redact
 from runinference_metrics.running import (
     checks,
     elsewhere,
@@ -65,9 +63,5 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         checks.check_workers_gpu(settings, beam_options)
     make_folder(settings.output)
     checks.remove(old)
-    preview.announce(previewed, _say, remarks)
+    preview.announce(previewed, logs.say, remarks)
     run_checked(CheckedRun(settings, listed, prices, beam_options, names, kept, hint))
-
-
-def _say(line: str) -> None:
-    print(redact(line), file=sys.stderr)
