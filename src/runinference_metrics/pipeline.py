@@ -1,7 +1,7 @@
 """The wiring of a run: one step a line of the picture in CONTRIBUTING.md."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
@@ -21,6 +21,7 @@ from runinference_metrics.reading.transform import ReadBatches
 from runinference_metrics.records.events import BatchMeasured, DeadLettered
 from runinference_metrics.records.record import ClassifiedBatch, Rejected
 from runinference_metrics.records.threshold import Threshold
+from runinference_metrics.writing.formats import Output
 from runinference_metrics.writing.shards import WriteDeadLetters, WritePredictions
 from runinference_metrics.writing.summary import WriteSummary
 
@@ -41,6 +42,7 @@ class Plan:
         prices: what resources cost, if the user said so.
         thresholds: what the run must keep to be good.
         accelerator: the GPU that the inference step alone is to have, as a resource hint.
+        output: how predictions are written.
     """
 
     settings: Settings
@@ -53,6 +55,7 @@ class Plan:
     prices: Prices | None
     thresholds: Sequence[Threshold] = ()
     accelerator: str | None = None
+    output: Output = field(default_factory=Output)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
@@ -66,7 +69,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     )
     failed = classified | "Failed texts" >> beam.FlatMap(_rejected_of)
     rejected = (read.rejected, failed) | "All dead letters" >> beam.Flatten()
-    predictions = classified | "Predictions" >> WritePredictions(settings.output)
+    predictions = classified | "Predictions" >> WritePredictions(settings.output, plan.output)
     dead_letters = rejected | "Dead letters" >> WriteDeadLetters(settings.output)
     events = (
         *read.events,

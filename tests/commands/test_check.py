@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], list[str], list[str]]] = {
     ),
     "pairs of lines of text": (
         {"b.txt": "good\n"}, ["--text_pair_field=b"],
-        ["--text_pair_field takes a field of JSON lines and CSV only, since a line of text is one "
+        ["--text_pair_field takes a field of files that have fields, and a line of text is one "
          "text; got 'b' with '{tmp}/b.txt'"],
     ),
     "a second text that is not there": (
@@ -167,8 +167,8 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], list[str], list[str]]] = {
          "be (malformed_csv, line 1: the header names the column 'text' twice)"],
     ),
     "a file that cannot be told": (
-        {"a.parquet": b"PAR1" + bytes(40)}, [],
-        ["--input takes files of text, JSON lines or CSV; got '{tmp}/a.parquet', a Parquet file"],
+        {"a.orc": b"ORC" + bytes(40)}, [],
+        ["--input takes files of text, JSON lines, CSV, Parquet or Avro; got '{tmp}/a.orc'"],
     ),
     "another encoding": (
         {"a.txt": "gut\nschön\n".encode("cp1252")}, [],

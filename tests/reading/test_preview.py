@@ -128,7 +128,7 @@ def test_a_file_is_lost_if_nothing_in_it_can_be_read(
 
 
 def test_an_unclear_file_says_what_must_be_said(tmp_path: Path) -> None:
-    found = looked_at(written(tmp_path / "a.parquet", b"PAR1" + bytes(40)))
+    found = looked_at(written(tmp_path / "a.orc", b"ORC" + bytes(40)))
     assert found.unclear is not None
     assert (found.unclear.flag, found.file_format, found.lost) == ("input", None, True)
 

@@ -233,7 +233,7 @@ def test_ranges_give_the_same_rows_as_the_whole_file(
     path.write_bytes(content)
     options = FormatOptions("text", encoding="latin-1", compression="none")
     whole = list(rows(FileRange(str(path)), FIELDS, options))
-    parts = list(ranges(str(path), len(content), options, "text", range_bytes))
+    parts = list(ranges(str(path), len(content), options, RowFields("text", "", ()), range_bytes))
     apart = [row for part in parts for row in rows(part, FIELDS, options)]
     assert apart == whole
     count = content.count(b"\n") + (0 if content.endswith(b"\n") or not content else 1)
@@ -247,7 +247,7 @@ def test_a_file_that_was_written_anew_since_it_was_cut_is_no_input(
     monkeypatch.setattr(files, "CHUNK_BYTES", 20)
     path = tmp_path / "a.txt"
     path.write_bytes(b"one line\nor two\n" * 9)
-    *_, last = ranges(str(path), 144, AS_FOUND, "text", 40)
+    *_, last = ranges(str(path), 144, AS_FOUND, RowFields("text", "", ()), 40)
     path.write_bytes(now)
     with pytest.raises(OSError, match=r"a\.txt was changed while it was being read; run again"):
         list(rows(last, FIELDS))
@@ -259,7 +259,7 @@ def test_a_big_file_is_cut_and_the_line_numbers_hold(
     monkeypatch.setattr(files, "CHUNK_BYTES", 1000)
     path = tmp_path / "a.txt"
     path.write_text("".join(f"line {i}\n" for i in range(1, 5001)))
-    parts = list(ranges(str(path), path.stat().st_size, AS_FOUND, "text", 4000))
+    parts = list(ranges(str(path), path.stat().st_size, AS_FOUND, RowFields("text", "", ()), 4000))
     assert len(parts) > 5
     found = [row for part in parts for row in rows(part, FIELDS)]
     assert texts(found) == [(i, f"line {i}") for i in range(1, 5001)]

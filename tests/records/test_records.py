@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from documents_for_tests import make_batch
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.measured import BatchStats
+from runinference_metrics.records.prediction import lines
 from runinference_metrics.records.record import ClassifiedBatch, Record, RecordBatch, Rejected
 
 STATS = BatchStats(2, 8, 0, 0, 1, 1, 1, 1, {4: 2})
@@ -18,7 +19,7 @@ RUN = make_batch(random.Random(1)).run
 def test_a_prediction_as_the_contract_has_it() -> None:
     batch = RecordBatch.of([Record("good", "gs://b/a.txt", 17, 10**30, {"stars": 5})])
     found = Classification(("NEG", "POS"), [[0.25, 0.75]], [1], STATS)
-    (line,) = ClassifiedBatch(batch, found, RUN).prediction_lines()
+    (line,) = lines(ClassifiedBatch(batch, found, RUN))
     assert json.loads(line) == {
         "text": "good",
         "label": "POS",
@@ -36,7 +37,7 @@ def test_a_text_without_a_finite_score_has_no_prediction() -> None:
     found = Classification(("N", "P"), [[math.nan, math.nan], [0.1, 0.9]], [None, 1], STATS)
     rejected = batch.rejected(0, "score_not_finite", "nan", "inference")
     whole = ClassifiedBatch(batch, found, RUN, [rejected])
-    assert [json.loads(line)["text"] for line in whole.prediction_lines()] == ["b"]
+    assert [json.loads(line)["text"] for line in lines(whole)] == ["b"]
     assert whole.predicted_count == 1
     assert json.loads(rejected.json_line())["position"] == 1
 
@@ -58,7 +59,7 @@ def test_the_size_of_a_request_is_its_utf8_bytes() -> None:
 def test_a_prediction_of_a_pair_has_both_texts() -> None:
     batch = RecordBatch.of([Record(("good", "bad"), "f", 3, fields={"n": 1})])
     found = Classification(("NEG", "POS"), [[0.25, 0.75]], [1], STATS)
-    (line,) = ClassifiedBatch(batch, found, RUN).prediction_lines()
+    (line,) = lines(ClassifiedBatch(batch, found, RUN))
     assert list(json.loads(line).items()) == [
         ("text", "good"), ("text_pair", "bad"), ("label", "POS"), ("score", 0.75),
         ("scores", {"NEG": 0.25, "POS": 0.75}), ("source", "f"), ("position", 3),

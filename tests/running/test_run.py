@@ -122,7 +122,10 @@ def source(tmp_path: Path) -> Path:
     ("arguments", "message"),
     [
         (["--input={tmp}/none*"], "--input takes patterns that match files; got '{tmp}/none*'"),
-        (["--input={tmp}/b.parquet"], "--input takes files of text, JSON lines or CSV; got"),
+        (
+            ["--input={tmp}/b.orc"],
+            "--input takes files of text, JSON lines, CSV, Parquet or Avro; got",
+        ),
         (["--device=GPU"], "--device takes GPU only where one is usable (else CPU); got GPU, but"),
         (["--model={tmp}"], "--model takes a folder with a sequence-classification model; got"),
         (["--max_length=5000"], "--max_length takes auto or a whole number from 3 to 512"),
@@ -142,7 +145,7 @@ def source(tmp_path: Path) -> Path:
         (["--pickle_library=dill"], "--pickle_library=dill requires dill==0.3.1.1"),
         (["--input"], "--input: expected one argument"),
         (["--text_pair_field=text"], "--text_pair_field takes another field than --text_field"),
-        (["--text_pair_field=b"], "--text_pair_field takes a field of JSON lines and CSV only"),
+        (["--text_pair_field=b"], "--text_pair_field takes a field of files that have fields"),
         (["--output=/proc/none/x"], "--output takes a folder that can be made; got '/proc/none/x'"),
     ],
 )
@@ -153,7 +156,7 @@ def test_wrong_input_ends_with_code_2_and_one_line(
     arguments: list[str],
     message: str,
 ) -> None:
-    (tmp_path / "b.parquet").write_bytes(b"PAR1" + bytes(40))
+    (tmp_path / "b.orc").write_bytes(b"ORC" + bytes(40))
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "predictions-00000-of-00001.jsonl").write_text("mine\n")
     filled = [one.replace("{tmp}", str(tmp_path)) for one in arguments]

@@ -11,6 +11,7 @@ __all__ = [
     "label_names",
     "labels",
     "metadata",
+    "output",
     "parameters",
     "settings",
     "sources",

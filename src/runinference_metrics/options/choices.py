@@ -10,6 +10,16 @@ INPUT_FORMATS = (
     Choice("jsonl", "JSON lines", "A JSON object a line."),
     Choice("csv", "CSV", "Rows of columns, whatever parts them."),
     Choice("document", "Document", "One text a file."),
+    Choice("parquet", "Parquet", "Columns with types; only those that are needed are read."),
+    Choice("avro", "Avro", "Records with types."),
+)
+OUTPUT_FORMATS = (
+    Choice("jsonl", "JSON lines", "A JSON object a prediction."),
+    Choice("jsonl.gz", "JSON lines, gzip", "The same, compressed."),
+    Choice("csv", "CSV", "For spreadsheets; lists and objects stand in it as JSON."),
+    Choice("csv.gz", "CSV, gzip", "The same, compressed."),
+    Choice("parquet", "Parquet", "For BigQuery, Spark, DuckDB and pandas; types survive."),
+    Choice("avro", "Avro", "For BigQuery and Kafka's tools; types survive."),
 )
 COMPRESSIONS = (
     Choice(AUTO, "Automatic", "Found from each file's first bytes."),

@@ -1,6 +1,6 @@
 """The parameters of input and output: which files and fields, and how the files are written."""
 
-from runinference_metrics.options import choices, file_format, form, values
+from runinference_metrics.options import choices, file_format, form, output, values
 from runinference_metrics.options.parameter import Parameter
 from runinference_metrics.options.values import AUTO
 
@@ -11,7 +11,7 @@ FILES: tuple[Parameter, ...] = (
         "The files to classify: one or several comma-separated patterns, local or gs://, such as "
         "gs://bucket/reviews/*.jsonl. A folder means every file in it and in its sub-folders; ** "
         "and {a,b} work too. Write ? for a comma in a file's name. Text, JSON lines and CSV, "
-        "compressed or not, are told apart by name and content.",
+        "compressed or not, Parquet and Avro are told apart by name and content.",
         None,
         "one or several comma-separated file patterns",
         values.patterns,
@@ -34,7 +34,8 @@ FILES: tuple[Parameter, ...] = (
     Parameter(
         "text_field",
         "Text field",
-        "The field (.jsonl) or column (.csv) that holds the text. A .txt file needs none.",
+        "The field or column that holds the text; review.text is the field text of the object "
+        "review. A .txt file needs none.",
         "text",
         "the name of a field",
         values.text,
@@ -92,6 +93,42 @@ FILES: tuple[Parameter, ...] = (
         regex=form.FIELD,
     ),
     Parameter(
+        "output_format",
+        "Output format",
+        "How predictions are written. Dead letters are always JSON lines.",
+        "jsonl",
+        "jsonl, jsonl.gz, csv, csv.gz, parquet or avro",
+        values.one_of(*choices.values_of(choices.OUTPUT_FORMATS)),
+        "ENUM",
+        form.FILES,
+        choices.OUTPUT_FORMATS,
+    ),
+    Parameter(
+        "output_fields",
+        "Fields of a prediction",
+        "Comma-separated: text, label, score, scores, source, position, right_label, id, fields. "
+        "scores:3 is the three most probable labels alone; -text is all but the text. Leave it "
+        "empty for all.",
+        "",
+        f"some of {', '.join(output.FIELDS)}, or -NAME for all but some",
+        values.checked_by(output.output_fields),
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
+        "output_shards",
+        "Output files",
+        "How many files predictions become, such as 10; or how large one may be, such as 256MB. "
+        "auto leaves it to the runner, which is fastest.",
+        AUTO,
+        "auto, a number of files up to 10,000, or a size from 1MB on, such as 256MB",
+        values.checked_by(output.shards),
+        "TEXT",
+        form.FILES,
+        regex=form.FIELD,
+    ),
+    Parameter(
         "overwrite",
         "Overwrite earlier results",
         "When true, the results of an earlier run, and what a killed run left, are deleted from "
@@ -108,7 +145,7 @@ FILES: tuple[Parameter, ...] = (
         "What a file holds. auto finds it from each file's name and first bytes, and asks when it "
         "cannot be told apart.",
         AUTO,
-        "auto, text, jsonl, csv or document",
+        "auto, text, jsonl, csv, document, parquet or avro",
         values.one_of(*choices.values_of(choices.INPUT_FORMATS)),
         "ENUM",
         form.FORMAT,

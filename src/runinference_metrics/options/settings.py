@@ -44,6 +44,9 @@ class Settings:
     prices: str
     thresholds: str
     history: str
+    output_format: str
+    output_fields: str
+    output_shards: str
     overwrite: bool
 
     def __post_init__(self) -> None:

@@ -109,6 +109,16 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def checked_by(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """A text that something can parse, later and again."""
+
+    def same(text: str) -> str:
+        parse(text)
+        return text
+
+    return same
+
+
 def share(text: str) -> float:
     """A number from 0 to 1."""
     number = float(text)

@@ -2,15 +2,15 @@
 
 from runinference_metrics.reading.compression import codec_of
 from runinference_metrics.reading.encodings import is_text, is_utf8
+from runinference_metrics.reading.formats import AUTO
 from runinference_metrics.reading.unclear import Unclear
 
-_EXPORT = "export it as JSON lines or CSV"
+_EXPORT = "export it as Parquet, JSON lines or CSV"
 _UNPACK = "unpack it first"
 _COMPRESS = "compress it with gzip, bzip2, zstd or xz instead"
 # By name: the first bytes, and the next step.
 _KINDS: tuple[tuple[str, bytes, str], ...] = (
-    ("a Parquet file", b"PAR1", _EXPORT),
-    ("an Avro file", b"Obj\x01", _EXPORT),
+    ("an encrypted Parquet file", b"PARE", "decrypt it first"),
     ("an ORC file", b"ORC", _EXPORT),
     ("an Arrow file", b"ARROW1", _EXPORT),
     ("a Feather file", b"FEA1", _EXPORT),
@@ -45,7 +45,36 @@ _OF_TEXT = (b"%PDF-", b"{\\rtf", b"version https://git-lfs")
 _UNKNOWN = (".lzma", ".deflate", ".zlib", ".snappy", ".br", ".lz4", ".lzo")
 # Where a tar archive, which begins with a file's name, has its mark (POSIX.1-1988).
 _TAR_OFFSET, _TAR_MARK = 257, b"ustar"
-TAKES = "files of text, JSON lines or CSV"
+TAKES = "files of text, JSON lines, CSV, Parquet or Avro"
+# The first bytes of tables: https://parquet.apache.org/docs/file-format/ and
+# https://avro.apache.org/docs/1.12.0/specification/#object-container-files.
+_TABLES = {"parquet": b"PAR1", "avro": b"Obj\x01"}
+
+
+def table_kind(head: bytes, compressed: bool, said: str) -> str:
+    """Which kind of table a file is; "" if it is none.
+
+    Args:
+        head: its first bytes, decompressed.
+        compressed: whether it is compressed as a whole.
+        said: its format as the user says it.
+
+    Raises:
+        Unclear: it cannot be read so.
+    """
+    kind = next((one for one, magic in _TABLES.items() if head.startswith(magic)), "")
+    # A text may begin so.
+    if kind and b"\0" not in head and is_utf8(head):
+        kind = ""
+    if kind and compressed:
+        got = f"a file of {kind.capitalize()} that is compressed as a whole: {_UNPACK}"
+        raise Unclear("input", TAKES, got)
+    if said not in (AUTO, kind) and (kind or said in _TABLES):
+        found = (
+            f"a file of {kind.capitalize()}" if kind else f"which is no file of {said.capitalize()}"
+        )
+        raise Unclear("input_format", "the format of all files, or auto", f"{said}, {found}")
+    return kind
 
 
 def refuse_binary(path: str, head: bytes) -> None:

@@ -48,11 +48,14 @@ def estimated(previews: Sequence[Preview], files: Iterable[Found]) -> Estimate:
     if others and size:
         # Files of one input are much alike.
         rows += rows / size * sum(file.size_bytes for file in others)
-    return Estimate(round(rows), not others and all(one.whole for one in previews))
+    told = all(one.whole or one.num_rows is not None for one in previews)
+    return Estimate(round(rows), not others and told)
 
 
 def _rows(one: Preview) -> float:
     """The rows of a file."""
+    if one.num_rows is not None:
+        return one.num_rows
     if one.whole or not one.row_bytes or one.file_format is None:
         return one.rows
     stored = one.row_bytes * one.stored_share

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from runinference_metrics.reading import limits, rejections
+from runinference_metrics.reading import limits, paths, rejections
+from runinference_metrics.records.kept_types import KeptTypes, Misfit
 from runinference_metrics.records.record import Record, Rejected
 from runinference_metrics.records.right_labels import as_text
 from runinference_metrics.records.text import Text, strings
@@ -15,13 +16,25 @@ _MOST_NAMES = 20
 
 @dataclass(frozen=True)
 class RowFields:
-    """Which fields of a structured row matter; the names are those of the parameters."""
+    """Which fields of a structured row matter; the names are those of the parameters.
+
+    A name may be a path to a field of an object in it, such as review.text.
+
+    Args:
+        types: those that the kept fields and the id must have, where that matters.
+    """
 
     text_field: str
     id_field: str
     keep_fields: tuple[str, ...]
     text_pair_field: str = ""
     label_field: str = ""
+    types: KeptTypes | None = None
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether all fields are kept but those with texts."""
+        return self.keep_fields == ("*",)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -33,15 +46,15 @@ class RowFields:
     @property
     def named(self) -> tuple[str, ...]:
         """All fields that the user asks for by name."""
-        kept = () if self.keep_fields == ("*",) else self.keep_fields
+        kept = () if self.keeps_all else self.keep_fields
         single = (one for one in (self.id_field, self.label_field) if one)
         return tuple(dict.fromkeys((*self.texts, *single, *kept)))
 
     def kept(self, row: dict[str, Any]) -> dict[str, Any]:
         """The fields to carry along."""
-        if self.keep_fields == ("*",):
-            return {name: value for name, value in row.items() if name not in self.texts}
-        return {name: row.get(name) for name in self.keep_fields}
+        if self.keeps_all:
+            return paths.without(row, self.texts)
+        return {name: paths.value(row, name) for name in self.keep_fields}
 
     def record(
         self,
@@ -63,8 +76,10 @@ class RowFields:
             known: fields of other rows: one of them that this row does not have is empty here, as
                 BigQuery leaves out what is NULL.
         """
-        row_id = row.get(self.id_field) if self.id_field else None
+        row_id = paths.value(row, self.id_field) if self.id_field else None
         first = row.get(self.text_field)
+        if first is None:
+            first = paths.value(row, self.text_field)
         text: Text
         if not self.text_pair_field and isinstance(first, str):
             text = first
@@ -72,12 +87,12 @@ class RowFields:
         else:
             texts: list[str] = []
             for name, what in zip(self.texts, ("text", "text_pair"), strict=False):
-                value = row.get(name)
-                if value is None and (name in row or name in known):
+                value = paths.value(row, name)
+                if value is None and (paths.is_in(row, name) or name in known):
                     value = ""
                 if not isinstance(value, str):
                     return Rejected(
-                        *_no_string(row, name, what), "read", source, number, raw, row_id
+                        *no_string(row, name, what), "read", source, number, raw, row_id
                     )
                 texts.append(value)
             text = (texts[0], texts[1]) if self.text_pair_field else texts[0]
@@ -90,16 +105,23 @@ class RowFields:
             if num_bytes > limits.MAX_TEXT_BYTES:
                 return rejections.text_too_long(num_bytes, raw, source, number, row_id)
         kept = self.kept(row) if self.keep_fields else None
-        right = as_text(row.get(self.label_field)) if self.label_field else None
+        right = as_text(paths.value(row, self.label_field)) if self.label_field else None
+        if self.types:
+            try:
+                row_id = self.types.fitting_id(row_id, self.id_field)
+                kept = None if kept is None else self.types.fitting(kept)
+            except Misfit as error:
+                return Rejected("field_type", str(error), "read", source, number, raw, row_id)
         return Record(text, source, number, row_id, kept, row_bytes, right)
 
 
-def _no_string(row: dict[str, Any], name: str, what: str) -> tuple[str, str]:
+def no_string(row: dict[str, Any], name: str, what: str) -> tuple[str, str]:
     """The reason and the detail of a row whose field `name` holds no string."""
-    if name not in row:
+    if not paths.is_in(row, name):
         detail = f"no field {name!r} (--{what}_field); there are {listed(row)}"
         return f"missing_{what}_field", detail
-    return f"{what}_not_a_string", f"field {name!r} is not a string but {type(row[name]).__name__}"
+    kind = type(paths.value(row, name)).__name__
+    return f"{what}_not_a_string", f"field {name!r} is not a string but {kind}"
 
 
 def listed(names: Collection[str]) -> str:

@@ -19,13 +19,13 @@ RANGE_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class FileRange:
-    """Whole lines of a file.
+    """Whole lines of a file; or whole rows, where its rows are no lines.
 
     Args:
         path: the file.
-        start: offset of the first byte.
-        stop: offset behind the last byte, or None for the whole file.
-        first_line: the number of the first line, from 1.
+        start: offset of the first byte; of Parquet the first row group.
+        stop: what is behind the last one, or None for the whole file.
+        first_line: the number of the first line or row, from 1.
         file_format: how the file is written; None if that is to be found in its first bytes.
     """
 
@@ -54,20 +54,21 @@ def chunks_of(stream: BinaryIO, part: FileRange) -> Iterator[bytes]:
         # A range begins behind a line end: where none is, somebody wrote the file anew since.
         stream.seek(part.start - 1)
         if stream.read(1) != b"\n":
-            raise OSError(_changed(part.path))
+            raise OSError(changed(part.path))
     left = None if part.stop is None else part.stop - part.start
     while left is None or left > 0:
         chunk = stream.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
         if not chunk:
             if left:
-                raise OSError(_changed(part.path))
+                raise OSError(changed(part.path))
             return
         if left is not None:
             left -= len(chunk)
         yield chunk
 
 
-def _changed(path: str) -> str:
+def changed(path: str) -> str:
+    """What is wrong with a file that is no longer what was cut."""
     return f"{path} was changed while it was being read; run again when nobody writes to it"
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from runinference_metrics.reading.decoding import keeps_line_ends
 
 AUTO = "auto"
+# What has columns with types of their own.
+TABLES = ("parquet", "avro")
 # Quotes frame cells, and inside of them each is written twice, or behind a backslash; or they are
 # letters as any other.
 DOUBLED, ESCAPED, LETTERS = "quotes doubled", "quotes escaped", "quotes as letters"
@@ -28,7 +30,7 @@ class FormatOptions:
     """What the user says of the files; the names are those of the parameters.
 
     Args:
-        input_format: "text", "jsonl", "csv", "document", or "auto".
+        input_format: "text", "jsonl", "csv", "document", "parquet", "avro", or "auto".
         delimiter: what parts the columns of a CSV file, or "auto".
         header: "yes", "no", the names of the columns, or "auto".
         encoding: the name of one of Python's encodings, or "auto".
@@ -74,7 +76,7 @@ class FileFormat:
     """How one file is written, as it was said or found.
 
     Args:
-        rows: "text", "jsonl", "csv" or "document".
+        rows: "text", "jsonl", "csv", "document", "parquet" or "avro".
         codecs: the compressions, the outermost first; mostly one or none.
         encoding: the name of one of Python's encodings.
         bare_returns: whether lines end with a carriage return alone.
@@ -88,8 +90,13 @@ class FileFormat:
     dialect: Dialect = Dialect()
 
     @property
+    def is_table(self) -> bool:
+        """Whether its rows are no text."""
+        return self.rows in TABLES
+
+    @property
     def splittable(self) -> bool:
-        """Whether ranges can be read apart; a quoted CSV cell may hold newlines."""
+        """Whether lines can be read apart; a quoted CSV cell may hold newlines."""
         return (
             self.rows in ("text", "jsonl")
             and not self.codecs
@@ -99,6 +106,8 @@ class FileFormat:
 
     def __str__(self) -> str:
         """In a few words, the same for files that are written alike."""
+        if self.is_table:
+            return self.rows
         words = [self.rows]
         if self.rows == "csv":
             delimiter = self.dialect.delimiter

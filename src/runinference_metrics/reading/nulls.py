@@ -7,6 +7,7 @@ another row of the same file has it; in a file where none has, the name is wrong
 from collections.abc import Iterator
 from typing import Any
 
+from runinference_metrics.reading import paths
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.records.record import Record, Rejected
 
@@ -39,10 +40,12 @@ class Waiting:
         self, row: dict[str, Any], raw: str, row_bytes: int, source: str, number: int
     ) -> Iterator[Outcome]:
         """What comes to be known with a row; see `RowFields.record` for the arguments."""
-        self.known.update(name for name in self._fields.texts if name in row)
+        self.known.update(name for name in self._fields.texts if paths.is_in(row, name))
         if len(self.known) == len(self._fields.texts):
             self.settled = True
-        elif any(name not in row and name not in self.known for name in self._fields.texts):
+        elif any(
+            not paths.is_in(row, name) and name not in self.known for name in self._fields.texts
+        ):
             self._held.append((row, raw, row_bytes, source, number))
             self._held_bytes += row_bytes
             if len(self._held) > MOST_ROWS or self._held_bytes > MOST_BYTES:

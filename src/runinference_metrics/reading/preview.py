@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
-from runinference_metrics.reading import encodings, rejections
+import pyarrow as pa
+
+from runinference_metrics.reading import encodings, paths, rejections
 from runinference_metrics.reading.beginning import Enough, open_beginning
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.formats import AUTO, FileFormat, FormatOptions
-from runinference_metrics.reading.rows import Row, Rows
+from runinference_metrics.reading.rows import Rows
 from runinference_metrics.reading.sniffing import Sample
+from runinference_metrics.reading.tables import OpenedTable, Outcome
 from runinference_metrics.reading.unclear import Unclear
-from runinference_metrics.records.record import Record, Rejected
+from runinference_metrics.records.kept_types import joined, of_json
+from runinference_metrics.records.record import Record, RecordBatch, Rejected
 from runinference_metrics.records.text import Text, strings
 
 # What is looked at of a file's rows, as UTF-8: some hundred of them.
@@ -49,6 +53,9 @@ class Preview:
         row_bytes: the size of the rows, as UTF-8.
         stored_share: how many bytes, decompressed, make a byte of that.
         whole: whether these are all rows of the file.
+        kinds: the types of the kept fields, as far as the first rows show them.
+        id_kind: that of `id_field`, likewise.
+        num_rows: how many rows the file has, where it says so.
     """
 
     path: str
@@ -67,6 +74,9 @@ class Preview:
     row_bytes: int = 0
     stored_share: float = 1.0
     whole: bool = True
+    kinds: Mapping[str, pa.DataType] = field(default_factory=dict)
+    id_kind: pa.DataType = field(default_factory=pa.null)
+    num_rows: int | None = None
 
     @cached_property
     def num_rejected(self) -> int:
@@ -76,7 +86,13 @@ class Preview:
     @property
     def has_fields(self) -> bool:
         """Whether rows of this format have fields."""
-        return self.file_format is not None and self.file_format.rows in ("jsonl", "csv")
+        found = self.file_format
+        return found is not None and (found.is_table or found.rows in ("jsonl", "csv"))
+
+    @property
+    def row_word(self) -> str:
+        """What a place in the file is called."""
+        return "row" if self.file_format is not None and self.file_format.is_table else "line"
 
     @property
     def unfinished(self) -> bool:
@@ -113,9 +129,17 @@ class _Seen:
     worst: Rejected | None = None
     one_fault: bool = True
     row_bytes: int = 0
+    kinds: dict[str, pa.DataType] = field(default_factory=dict)
+    id_kind: pa.DataType = field(default_factory=pa.null)
 
-    def add(self, row: Row) -> None:
-        """Adds what came of a row."""
+    def add(self, row: Outcome) -> None:
+        """Adds what came of a row, or of several."""
+        if isinstance(row, RecordBatch):
+            self.rows += len(row)
+            self.row_bytes += row.row_bytes
+            self.texts.extend(row.texts)
+            self.right_labels.extend(one for one in row.right_labels if one)
+            return
         self.rows += 1
         # A row ends with a byte that is none of its own.
         self.row_bytes += 1
@@ -141,9 +165,17 @@ class _Watched(RowFields):
 
     seen: _Seen = field(default_factory=_Seen)
 
-    def record(self, row: dict[str, Any], raw: str, row_bytes: int, *rest: Any) -> Row:
+    def record(self, row: dict[str, Any], raw: str, row_bytes: int, *rest: Any) -> Any:
+        seen = self.seen
         for name, value in row.items():
-            self.seen.first.setdefault(name, value)
+            seen.first.setdefault(name, value)
+        for name in self.named:
+            if name not in seen.first and paths.is_in(row, name):
+                seen.first[name] = paths.value(row, name)
+        for name, value in self.kept(row).items() if self.keep_fields else ():
+            seen.kinds[name] = joined((seen.kinds.get(name, pa.null()), of_json(value)))
+        if self.id_field:
+            seen.id_kind = joined((seen.id_kind, of_json(paths.value(row, self.id_field))))
         found = super().record(row, raw, row_bytes, *rest)
         if found is None:
             self.seen.row_bytes += row_bytes
@@ -165,7 +197,7 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
     seen = _Seen()
     watched = _Watched(
         fields.text_field, fields.id_field, fields.keep_fields, fields.text_pair_field,
-        fields.label_field, seen,
+        fields.label_field, None, seen,
     )  # fmt: skip
     rows = Rows(FileRange(path), watched, options, partial(open_beginning, most=_MOST_STORED_BYTES))
     whole = False
@@ -175,6 +207,8 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
             if _enough(rows.file_format, watched):
                 break
         whole = next(outcomes, Enough) is Enough
+    if rows.table:
+        _add_columns(seen, rows.table, fields)
     return Preview(
         path,
         size_bytes,
@@ -192,7 +226,24 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
         seen.row_bytes,
         _stored_share(rows.sample, rows.file_format),
         whole,
+        seen.kinds,
+        seen.id_kind,
+        rows.table.num_rows if rows.table else None,
     )
+
+
+def _add_columns(seen: _Seen, table: OpenedTable, fields: RowFields) -> None:
+    """Adds what a table says of its columns, and no row can."""
+    schema = table.schema
+    for name in dict.fromkeys((*schema.names, *fields.named)):
+        if at := paths.indices(schema, name):
+            seen.first.setdefault(name, str(paths.field(schema, at).type))
+    none = pa.RecordBatch.from_arrays([pa.array([], one.type) for one in schema], schema=schema)
+    named = {name: paths.column(none, name) for name in (*fields.keep_fields, fields.id_field)}
+    kept = paths.columns_without(none, fields.texts) if fields.keeps_all else named.items()
+    seen.kinds = {name: column.type for name, column in kept if column is not None}
+    if (column := named[fields.id_field]) is not None:
+        seen.id_kind = column.type
 
 
 def _enough(found: FileFormat | None, watched: _Watched) -> bool:
@@ -211,6 +262,8 @@ def _doubt(
     sample: Sample | None, found: FileFormat | None, options: FormatOptions
 ) -> Unclear | None:
     if sample is None or found is None or options.encoding != AUTO or found.encoding != "utf-8":
+        return None
+    if found.is_table:
         return None
     # A last line that is cut may be cut within a character.
     head = sample.head if sample.whole else sample.head[: sample.head.rfind(b"\n") + 1]

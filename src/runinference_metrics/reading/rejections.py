@@ -64,9 +64,26 @@ def corrupt(error: CorruptFile, rest: bytes, lines_before: int, source: str) -> 
     return Rejected("corrupt_file", detail, "read", source, lines_before + 1, text)
 
 
+def unreadable(error: str, source: str, number: int) -> Rejected:
+    """The dead letter of what is behind the place where a table is damaged.
+
+    Args:
+        error: what is wrong.
+        source: the file.
+        number: the number of the first row that is lost, from 1.
+    """
+    detail = f"{error}; {number - 1:,} rows came before"
+    return Rejected("corrupt_file", detail, "read", source, number, "")
+
+
 def text_too_long(
     num_bytes: int, raw: str, source: str, number: int, row_id: Any = None
 ) -> Rejected:
     """The dead letter of a row whose text is beyond the limit."""
+    return Rejected(*beyond(num_bytes), "read", source, number, raw, row_id)
+
+
+def beyond(num_bytes: int) -> tuple[str, str]:
+    """The reason and the detail of a row with a text of so many bytes, which is too long."""
     detail = f"the text has {num_bytes:,} bytes, the most is {limits.MAX_TEXT_BYTES:,}"
-    return Rejected("text_too_long", detail, "read", source, number, raw, row_id)
+    return "text_too_long", detail

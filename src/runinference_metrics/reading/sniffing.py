@@ -16,7 +16,7 @@ from runinference_metrics.reading.unclear import Unclear
 
 # What is looked at of a file, decompressed: some hundred rows.
 SNIFF_BYTES = 1 << 16
-TAKES = "text, jsonl, csv or document"
+TAKES = "text, jsonl, csv, document, parquet or avro"
 _TEXT = (".txt", ".text")
 _JSON = (".jsonl", ".ndjson", ".jsonlines", ".ldjson", ".json")
 # With what parts the columns where nothing in the file shows it.
@@ -226,6 +226,9 @@ def sniffed(
     """
     if not sample.head:
         return FileFormat("text", codecs_found)
+    said = options.input_format
+    if kind := binary.table_kind(sample.head, bool(codecs_found), said):
+        return FileFormat(kind)
     binary.refuse_binary(path, sample.head)
     sniffer = _Sniffer(path, sample, options, text_field)
     rows = sniffer.rows()

@@ -8,7 +8,7 @@ its beginning alone (compressed, CSV, UTF-16) is read as far as there is time fo
 import bisect
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,8 +23,9 @@ from runinference_metrics.reading.listing import Found
 from runinference_metrics.reading.opening import opened
 from runinference_metrics.reading.rows import Rows
 from runinference_metrics.reading.survey import Spot, Survey
+from runinference_metrics.reading.tables import NoTable, OpenedTable, Outcome
 from runinference_metrics.reading.unclear import Unclear
-from runinference_metrics.records.record import Record
+from runinference_metrics.records.record import Record, RecordBatch, Rejected
 from runinference_metrics.records.text import Text
 
 # A mean of so many spots is off by an eleventh of what they differ by among each other; in a bucket
@@ -44,6 +45,11 @@ _LEAST_BEGINNING_BYTES = 1 << 20
 # Texts that are kept, of all spots; beyond, every second of a spot is left out, again and again.
 _KEPT_TEXTS = 1 << 18
 _THREADS = 8
+_PARQUET = "parquet"
+# A row group is decoded from its beginning: so many rows take some hundredths of a second.
+_DECODED_ROWS = 1 << 16
+# As many as lie in _SPOT_BYTES.
+_SPOT_ROWS = 512
 
 
 def surveyed(files: Sequence[Found], fields: RowFields, options: FormatOptions) -> Survey:
@@ -71,7 +77,7 @@ def surveyed(files: Sequence[Found], fields: RowFields, options: FormatOptions) 
         places = list(_places(files, size_bytes, number))
         hit = list(dict.fromkeys(file for file, _ in places))
         formats = dict(zip(hit, pool.map(look.file_format, hit), strict=True))
-        begun = [one for one in hit if not _splittable(formats[one])]
+        begun = [one for one in hit if not _has_places(formats[one])]
         most = max(_LEAST_BEGINNING_BYTES, _BEGINNING_BYTES // max(1, len(begun)))
         read = dict(zip(begun, pool.map(lambda one: look.beginning(one, most), begun), strict=True))
         if len(begun) == len(files) and all(one.whole for one in read.values()):
@@ -92,8 +98,9 @@ def _places(files: Sequence[Found], size_bytes: int, number: int) -> Iterator[tu
         yield file, at - (ends[which] - file.size_bytes)
 
 
-def _splittable(found: FileFormat | None) -> bool:
-    return found is not None and found.splittable
+def _has_places(found: FileFormat | None) -> bool:
+    """Whether rows can be read wherever they lie in a file."""
+    return found is not None and (found.splittable or found.rows == _PARQUET)
 
 
 @dataclass(frozen=True)
@@ -119,12 +126,15 @@ class _Look:
     def beginning(self, file: Found, most: int, kept: int = _KEPT_TEXTS // _SPOTS) -> Spot:
         """A file as far as its first bytes tell."""
         opening = partial(open_beginning, most=most)
-        spot = _read(Rows(FileRange(file.path), self.fields, self.options, opening), kept)
+        rows = Rows(FileRange(file.path), self.fields, self.options, opening)
+        spot = _read(_as_far_as(rows, most), kept)
         num_bytes = file.size_bytes if spot.whole else min(most, file.size_bytes)
         return replace(spot, path=file.path, num_bytes=num_bytes, from_beginning=True)
 
     def spot(self, file: Found, offset: int, found: FileFormat | None) -> Spot:
         """Whole lines from an offset on."""
+        if found is not None and found.rows == _PARQUET:
+            return self._table_spot(file, offset / file.size_bytes)
         with open_raw(file.path) as stream:
             # A spot does not end before it is full, and a file that is no larger is read whole.
             offset = max(0, min(offset, file.size_bytes - _SPOT_BYTES))
@@ -136,6 +146,19 @@ class _Look:
         spot = _read(Rows(part, self.fields, self.options), _KEPT_TEXTS // _SPOTS)
         whole = (start, stop) == (0, file.size_bytes)
         return replace(spot, path=file.path, num_bytes=stop - start, whole=whole)
+
+    def _table_spot(self, file: Found, share: float) -> Spot:
+        """The rows behind one of a table's, which says how many it has."""
+        with open_raw(file.path) as stream:
+            try:
+                table = OpenedTable(stream, _PARQUET, self.fields)
+                part, row = table.part_of(file.path, share)
+            except NoTable:
+                return self.beginning(file, file.size_bytes)
+            row %= _DECODED_ROWS
+            spot = _read(table.outcomes(part, _SPOT_ROWS, row, _SPOT_ROWS), _SPOT_ROWS)
+        num_bytes = round(file.size_bytes * spot.rows / max(1, table.num_rows or 0))
+        return replace(spot, path=file.path, num_bytes=num_bytes, whole=False)
 
 
 def _line_start(stream: BinaryIO, offset: int, size_bytes: int) -> int:
@@ -152,7 +175,15 @@ def _line_start(stream: BinaryIO, offset: int, size_bytes: int) -> int:
     return size_bytes
 
 
-def _read(rows: Rows, kept: int) -> Spot:
+def _as_far_as(rows: Rows, most: int) -> Iterator[Outcome]:
+    """The rows of a file, of a table too, in its first bytes; raises Enough if there are more."""
+    for row in rows:
+        yield row
+        if rows.table and rows.table.num_rows is None and rows.table.read_bytes >= most:
+            raise Enough
+
+
+def _read(rows: Iterable[Outcome], kept: int) -> Spot:
     """The rows of a spot, without what is known of it beside; so many of its texts are kept."""
     count = blank = rejected = 0
     texts: list[Text] = []
@@ -162,13 +193,20 @@ def _read(rows: Rows, kept: int) -> Spot:
         for row in rows:
             if row is None:
                 blank += 1
-            elif isinstance(row, Record):
-                if (count - blank - rejected) % every == 0:
-                    texts.append(row.text)
+            elif isinstance(row, Rejected):
+                rejected += 1
+            for text in _texts(row):
+                if count % every == 0:
+                    texts.append(text)
                 if len(texts) > kept:
                     texts, every = texts[::2], 2 * every
-            else:
-                rejected += 1
-            count += 1
+                count += 1
         whole = True
-    return Spot("", 0, count, blank, rejected, tuple(texts), whole, False)
+    rows_read = count + blank + rejected
+    return Spot("", 0, rows_read, blank, rejected, tuple(texts), whole, False)
+
+
+def _texts(row: Outcome) -> Sequence[Text]:
+    if isinstance(row, RecordBatch):
+        return row.texts
+    return [row.text] if isinstance(row, Record) else ()

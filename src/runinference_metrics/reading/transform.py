@@ -115,7 +115,7 @@ def _is_data(file: listing.Found) -> bool:
 def _ranges(
     file: listing.Found, options: FormatOptions, fields: RowFields
 ) -> Iterator[files.FileRange]:
-    return ranges(file.path, file.size_bytes, options, fields.text_field)
+    return ranges(file.path, file.size_bytes, options, fields)
 
 
 class _ReadRange(beam.DoFn):
@@ -134,14 +134,19 @@ class _ReadRange(beam.DoFn):
         fault: Rejected | None = None
         records: list[Record] = []
         held_bytes = 0
-        found = rows(part, self._fields, self._options)
+        found = rows(part, self._fields, self._options, self._max_batch_size)
+        kinds = self._fields.types.fields if self._fields.types else None
         for row in found:
+            if isinstance(row, RecordBatch):
+                read += len(row)
+                yield row
+                continue
             read += 1
             if isinstance(row, Record):
                 held_bytes += row.row_bytes
                 if len(records) == self._max_batch_size or held_bytes > MAX_BATCH_BYTES:
                     if records:
-                        yield RecordBatch.of(records)
+                        yield RecordBatch.of(records, kinds)
                     records, held_bytes = [], row.row_bytes
                 records.append(row)
             elif row is None:
@@ -153,7 +158,7 @@ class _ReadRange(beam.DoFn):
                     fault = row
                 yield beam.pvalue.TaggedOutput(_REJECTED, row)
         if records:
-            yield RecordBatch.of(records)
+            yield RecordBatch.of(records, kinds)
         shown = fault or first
         event = PartRead(
             part.path,

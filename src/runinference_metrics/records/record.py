@@ -6,14 +6,16 @@ Texts travel in columns, a batch at a time: a batch of 512 texts is five lists, 
 import itertools
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from runinference_metrics.records.classification import Classification
 from runinference_metrics.records.example import Example
+from runinference_metrics.records.kept import Kept, json_form
 from runinference_metrics.records.measured import BatchRun
 from runinference_metrics.records.right_labels import right_labels
 from runinference_metrics.records.text import Text, strings
@@ -23,12 +25,17 @@ _PAIR_CRC = 1
 
 
 def to_json(value: Any) -> bytes:
-    """One line of JSON; whole numbers of any size stay exact."""
+    """One line of JSON; numbers of any size and decimals stay exact."""
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, json_form, orjson.OPT_UTC_Z)
     except TypeError:
         # orjson refuses integers beyond 64 bits, which an id may well be.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=json_form)
+        return text.encode()
+
+
+# The kept fields of a batch: objects of JSON, or columns; None for each row where none are kept.
+Fields = list[dict[str, Any] | None] | Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +114,25 @@ class RecordBatch:
     sources: list[str]
     positions: list[int]
     ids: list[Any]
-    fields: list[dict[str, Any] | None]
+    fields: Fields
     right_labels: list[str | None]
     row_bytes: int = 0
 
     @classmethod
-    def of(cls, records: Sequence[Record]) -> "RecordBatch":
-        """The batch of these records, in their order."""
+    def of(cls, records: Sequence[Record], types: pa.Schema | None = None) -> "RecordBatch":
+        """The batch of these records, in their order.
+
+        Args:
+            records: they.
+            types: those of the kept fields, which have to be of them, if they are to be columns.
+        """
+        fields = [record.fields for record in records]
         return cls(
             [record.text for record in records],
             [record.source for record in records],
             [record.position for record in records],
             [record.id for record in records],
-            [record.fields for record in records],
+            fields if types is None else Kept.of(fields, types),
             [record.right_label for record in records],
             sum(record.row_bytes for record in records),
         )
@@ -129,13 +142,13 @@ class RecordBatch:
         """One batch of the texts of all these, in their order."""
         if len(batches) == 1:
             return batches[0]
-        joined = cls([], [], [], [], [], [], sum(batch.row_bytes for batch in batches))
+        fields = _joined_fields([batch.fields for batch in batches])
+        joined = cls([], [], [], [], fields, [], sum(batch.row_bytes for batch in batches))
         for batch in batches:
             joined.texts.extend(batch.texts)
             joined.sources.extend(batch.sources)
             joined.positions.extend(batch.positions)
             joined.ids.extend(batch.ids)
-            joined.fields.extend(batch.fields)
             joined.right_labels.extend(batch.right_labels)
         return joined
 
@@ -154,8 +167,31 @@ class RecordBatch:
             [self.sources[index] for index in which],
             [self.positions[index] for index in which],
             [self.ids[index] for index in which],
-            [self.fields[index] for index in which],
+            self.fields.only(which)
+            if isinstance(self.fields, Kept)
+            else [self.fields[index] for index in which],
             [self.right_labels[index] for index in which],
+        )
+
+    def part(self, start: int, stop: int, a_row_bytes: int) -> "RecordBatch":
+        """A batch of the texts from one place to before another.
+
+        Args:
+            start: the first of them.
+            stop: the one behind the last.
+            a_row_bytes: the size of a row, about.
+        """
+        size = len(self.texts[start:stop])
+        return RecordBatch(
+            self.texts[start:stop],
+            self.sources[start:stop],
+            self.positions[start:stop],
+            self.ids[start:stop],
+            Kept(self.fields.columns.slice(start, size))
+            if isinstance(self.fields, Kept)
+            else self.fields[start:stop],
+            self.right_labels[start:stop],
+            size * a_row_bytes,
         )
 
     def num_bytes(self) -> int:
@@ -207,48 +243,33 @@ class ClassifiedBatch:
     def example(self, index: int) -> Example:
         """The predicted text at `index`, to be looked at."""
         batch, found = self.batch, self.classification
-        winner, right = found.winners[index], batch.right_labels[index]
+        winner = found.winners[index]
         assert winner is not None
         return Example(
             found.scores[index][winner],
             found.label_names[winner],
-            None if right is None else self._right_label(right),
+            self.right_label(index),
             strings(batch.texts[index]),
             batch.sources[index],
             batch.positions[index],
             batch.ids[index],
         )
 
-    def _right_label(self, value: str) -> str | None:
+    def right_label(self, index: int) -> str | None:
         """The model's label that a row's own means; else what the row has; None for nothing."""
+        value = self.batch.right_labels[index]
+        if value is None:
+            return None
         names = self.classification.label_names
         place = right_labels(names).place(value)
         return (value or None) if place is None else names[place]
 
-    def prediction_lines(self) -> Iterator[bytes]:
-        """The predictions as lines of JSON, without newlines, in the order of the batch."""
-        batch, found = self.batch, self.classification
-        pairs = batch.pairs
-        for index, winner in enumerate(found.winners):
-            if winner is None:
-                continue
-            scores = found.scores[index]
-            prediction: dict[str, Any] = {
-                "text": batch.texts[index],
-                "label": found.label_names[winner],
-                "score": scores[winner],
-                "scores": dict(zip(found.label_names, scores, strict=True)),
-                "source": batch.sources[index],
-                "position": batch.positions[index],
-            }
-            right = batch.right_labels[index]
-            if right is not None:
-                prediction["right_label"] = self._right_label(right)
-            if pairs:
-                first, second = prediction.pop("text")
-                prediction = {"text": first, "text_pair": second, **prediction}
-            if batch.ids[index] is not None:
-                prediction["id"] = batch.ids[index]
-            if batch.fields[index] is not None:
-                prediction["fields"] = batch.fields[index]
-            yield to_json(prediction)
+
+def _joined_fields(parts: Sequence[Fields]) -> Fields:
+    """The kept fields of several batches; columns of different files become objects of JSON."""
+    columns = [one for one in parts if isinstance(one, Kept)]
+    if len(columns) == len(parts) and len({str(one.columns.schema) for one in columns}) == 1:
+        return Kept.join(columns)
+    return [
+        row for one in parts for row in (one.json_rows() if isinstance(one, Kept) else one)
+    ]  # fmt: skip

@@ -19,6 +19,7 @@ from runinference_metrics.running import (
     input,
     logs,
     named_model,
+    output,
     right_labels,
     thresholds,
 )
@@ -67,8 +68,11 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
             workers.configure(settings, options)
     found = None
     with _noted(faults):
-        found = previewed(input.check_input(settings.input, settings.output), settings)
+        found = previewed(
+            input.check_input(settings.input, settings.output, settings.output_format), settings
+        )
         faults.extend(found.errors)
+        output.output_of(settings, found.previews)
     if settings.output:
         with _noted(faults):
             checks.check_output(settings)

@@ -1,7 +1,7 @@
 """A run that may start: its parameters, its input and its surroundings are as they must be."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
@@ -16,6 +16,7 @@ from runinference_metrics.pipeline import Plan
 from runinference_metrics.reading.listing import Listed
 from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.running.preview import format_options, row_fields
+from runinference_metrics.writing.formats import Output
 
 # Some ten thousand sentences, which take a CPU a minute: a second's search may win back more.
 _WORTH_A_SEARCH_BYTES = 1_000_000
@@ -33,6 +34,7 @@ class CheckedRun:
         label_names: the user's own names of the model's labels.
         thresholds: what the run must keep to be good.
         accelerator: the GPU that the inference step alone is to have, as a resource hint.
+        output: how predictions are written.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class CheckedRun:
     label_names: tuple[str, ...] | None = None
     thresholds: tuple[Threshold, ...] = ()
     accelerator: str | None = None
+    output: Output = field(default_factory=Output)
 
     def handler(
         self, progress_folder: str | None = None, ends_with_device: bool = False
@@ -87,7 +90,7 @@ class CheckedRun:
             self.settings,
             self.listed.patterns,
             # As those with which the first rows were looked at.
-            row_fields(self.settings),
+            row_fields(self.settings, self.output),
             format_options(self.settings),
             handler,
             spread,
@@ -95,4 +98,5 @@ class CheckedRun:
             self.prices,
             self.thresholds,
             self.accelerator,
+            self.output,
         )

@@ -19,12 +19,13 @@ from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS, RESUL
 PATIENCE_SECS = 10.0
 
 
-def check_input(given: Sequence[str], output: str) -> Listed:
+def check_input(given: Sequence[str], output: str, output_format: str = "jsonl") -> Listed:
     """The files to classify.
 
     Args:
         given: the patterns that the user gave.
         output: the output folder, whose results must not become input; "" if there is none yet.
+        output_format: that of predictions.
 
     Raises:
         UserError: a pattern matches nothing, a file that cannot be read, or results.
@@ -37,7 +38,7 @@ def check_input(given: Sequence[str], output: str) -> Listed:
         got = f"{error.given!r}: {why}"
         raise UserError("input", "patterns that can be listed", got) from error
     if output:
-        _check_apart(found, output)
+        _check_apart(found, output, output_format)
     return found
 
 
@@ -64,7 +65,7 @@ def why_not(error: BaseException) -> str:
     return str(refused(error) or first_line(error))
 
 
-def _check_apart(found: Listed, output: str) -> None:
+def _check_apart(found: Listed, output: str, output_format: str) -> None:
     """Raises UserError when the input is results in the output folder, or would be at a re-run."""
     takes = "patterns that match no results in --output"
     folder = absolute(output)
@@ -75,8 +76,9 @@ def _check_apart(found: Listed, output: str) -> None:
             given = next(one.given for one in found.patterns if one.matches(file.path))
             raise UserError("input", takes, f"{given!r}, which matches {file.path!r}")
     for pattern in found.patterns:
-        for name in (PREDICTIONS, DEAD_LETTERS):
-            result = f"{folder}/{name}-00000-of-00001.jsonl"
+        for name in (f"{PREDICTIONS}-00000-of-00001.{output_format}",
+                     f"{DEAD_LETTERS}-00000-of-00001.jsonl"):  # fmt: skip
+            result = f"{folder}/{name}"
             if would_read(pattern, result):
                 got = f"{pattern.given!r}, which would match {result!r}"
                 raise UserError("input", takes, got)

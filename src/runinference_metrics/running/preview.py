@@ -15,6 +15,7 @@ from runinference_metrics.reading.preview import Preview, preview
 from runinference_metrics.records.text import Text
 from runinference_metrics.running import unfit
 from runinference_metrics.running.input import why_not
+from runinference_metrics.writing.formats import Output
 
 # A bucket answers many at once; what is read is held until it is shown.
 _THREADS = 8
@@ -76,11 +77,19 @@ def _format(one: Preview) -> str:
     return f"{kind} ({how})" if how else kind
 
 
-def row_fields(settings: Settings) -> RowFields:
-    """The fields that matter."""
+def row_fields(settings: Settings, output: Output | None = None) -> RowFields:
+    """The fields that matter.
+
+    Args:
+        settings: the parameters.
+        output: how predictions are written, which may want no kept fields, or types; None before
+            that is known.
+    """
+    kept = settings.keep_fields if output is None or "fields" in output.wanted else ()
+    types = output.table.types if output and output.table else None
     return RowFields(
-        settings.text_field, settings.id_field, settings.keep_fields, settings.text_pair_field,
-        settings.label_field,
+        settings.text_field, settings.id_field, kept, settings.text_pair_field,
+        settings.label_field, types,
     )  # fmt: skip
 
 

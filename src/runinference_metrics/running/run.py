@@ -14,6 +14,7 @@ from runinference_metrics.running import (
     input,
     logs,
     named_model,
+    output,
     preview,
     right_labels,
     thresholds,
@@ -42,9 +43,10 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         named_model.refuse(settings)
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
-    listed = input.check_input(settings.input, settings.output)
+    listed = input.check_input(settings.input, settings.output, settings.output_format)
     previewed = preview.previewed(listed, settings)
     preview.refuse(previewed)
+    written = output.output_of(settings, previewed.previews)
     old = checks.check_output(settings)
     history.check(settings, listed)
     if local:
@@ -64,4 +66,4 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     make_folder(settings.output)
     checks.remove(old)
     preview.announce(previewed, logs.say, remarks)
-    run_checked(CheckedRun(settings, listed, prices, beam_options, names, kept, hint))
+    run_checked(CheckedRun(settings, listed, prices, beam_options, names, kept, hint, written))

@@ -15,6 +15,7 @@ from runinference_metrics.records.text import Text, strings
 from runinference_metrics.running import here, input
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.writing import documents
+from runinference_metrics.writing.formats import Output
 
 
 def on_this_machine(options: PipelineOptions) -> PipelineOptions:
@@ -33,12 +34,14 @@ def classified(texts: Sequence[Text], checked: CheckedRun) -> dict[str, Any]:
             text_field="text", text_pair_field="text_pair" if pairs else "",
             id_field="", keep_fields=(), label_field="", input_format="jsonl", header="auto",
             delimiter="auto", encoding="utf-8", compression="none", max_failure_rate=1.0,
-            thresholds="", prices="", history="",
+            thresholds="", prices="", history="", output_format="jsonl", output_fields="",
+            output_shards="auto",
         )  # fmt: skip
         sample = input.check_input(settings.input, settings.output)
         # As large as the whole: what a process of a large run tries first, this one tries too.
         listed = dataclasses.replace(checked.listed, patterns=sample.patterns)
-        here.classify(dataclasses.replace(checked, settings=settings, listed=listed), folder)
+        alone = dataclasses.replace(checked, settings=settings, listed=listed, output=Output())
+        here.classify(alone, folder)
         return documents.read(settings.output)
 
 

@@ -64,7 +64,7 @@ def _of_file(one: Preview, fields: RowFields) -> UserError | None:
         if f"missing_{flag}_field" not in one.rejected:
             continue
         if not one.has_fields:
-            takes = "a field of JSON lines and CSV only, since a line of text is one text"
+            takes = "a field of files that have fields, and a line of text is one text"
             got = f"{name!r} with {one.path!r}: make that JSON lines or CSV, or leave it out"
             return UserError(f"{flag}_field", takes, got)
         if name not in one.first:
@@ -78,7 +78,9 @@ def _of_file(one: Preview, fields: RowFields) -> UserError | None:
 
 def _lost(one: Preview) -> UserError:
     worst = one.worst
-    why = f"{worst.reason}, line {worst.position:,}: {worst.detail}" if worst else "nothing is left"
+    why = "nothing is left"
+    if worst:
+        why = f"{worst.reason}, {one.row_word} {worst.position:,}: {worst.detail}"
     if one.unfinished:
         return UserError("input", "files that can be read to their end", f"{one.path!r} ({why})")
     which = f"{'' if one.whole else 'first '}{'row' if one.rows == 1 else 'rows'}"

@@ -13,9 +13,9 @@ PREDICTIONS = "predictions"
 DEAD_LETTERS = "dead_letters"
 METRICS_FILE = "metrics.json"
 REPORT_FILE = "report.html"
-# What a run leaves in its folder.
+# What a run leaves in its folder: predictions in any format.
 RESULT_PATTERNS = (
-    f"{PREDICTIONS}-*-of-*.jsonl",
+    f"{PREDICTIONS}-*-of-*.*",
     f"{DEAD_LETTERS}-*-of-*.jsonl",
     METRICS_FILE,
     REPORT_FILE,

@@ -1,27 +1,39 @@
 """Predictions and dead letters into shards that appear whole or not at all."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 from apache_beam.coders import BytesCoder
+from apache_beam.io.filebasedsink import FileBasedSink
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
 from runinference_metrics.records import names
+from runinference_metrics.records.prediction import lines
 from runinference_metrics.records.record import ClassifiedBatch, Rejected
 from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS, in_folder
+from runinference_metrics.writing.formats import Output
+from runinference_metrics.writing.shard_files import ShardFile
 
 
-class _PredictionLines(beam.DoFn):
-    """A classified batch as one block of JSON lines."""
+class _Blocks(beam.DoFn):
+    """A classified batch as one block: JSON lines, or columns."""
 
-    def __init__(self) -> None:
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self._predicted = Metrics.counter(names.OWN_NAMESPACE, names.PREDICTED)
 
-    def process(self, batch: ClassifiedBatch) -> Iterator[bytes]:
-        lines = list(batch.prediction_lines())
-        self._predicted.inc(len(lines))
-        if lines:
-            yield b"\n".join(lines)
+    def process(self, batch: ClassifiedBatch) -> Iterator[bytes | pa.RecordBatch]:
+        self._predicted.inc(batch.predicted_count)
+        if not batch.predicted_count:
+            return
+        if self._output.table:
+            yield self._output.table.columns(batch)
+        else:
+            yield b"\n".join(lines(batch, self._output.wanted))
 
 
 class _DeadLetterLines(beam.DoFn):
@@ -36,32 +48,60 @@ class _DeadLetterLines(beam.DoFn):
         yield rejected.json_line()
 
 
-class _WriteLines(beam.PTransform):
-    """Blocks of lines into shards that appear whole or not at all."""
+class _Sink(FileBasedSink):
+    """Beam's sink of files, for blocks of predictions."""
 
-    def __init__(self, folder: str, name: str) -> None:
-        super().__init__()
-        self._prefix = in_folder(folder, name)
+    def __init__(self, prefix: str, output: Output) -> None:
+        super().__init__(
+            prefix, None, output.suffix, output.num_shards,
+            # The formats have their own.
+            compression_type=CompressionTypes.UNCOMPRESSED,
+            max_bytes_per_shard=output.max_shard_bytes,
+        )  # fmt: skip
+        self._output = output
 
-    def expand(self, blocks: beam.PCollection) -> beam.PCollection:
-        return blocks | beam.io.WriteToText(
-            self._prefix, file_name_suffix=".jsonl", coder=BytesCoder()
-        )
+    def open(self, temp_path: str) -> ShardFile:
+        """Opens a shard, before which any other one was closed."""
+        stream = FileSystems.create(temp_path, self.mime_type, self.compression_type)
+        shard = self._output.shard(stream)
+        self.byte_counter = _Counter(shard)
+        return shard
+
+    def write_record(self, file_handle: ShardFile, value: Any) -> None:
+        """Writes a block."""
+        file_handle.write(value)
+
+
+class _Counter:
+    """What Beam asks how large a shard is."""
+
+    def __init__(self, shard: ShardFile) -> None:
+        self._shard = shard
+
+    @property
+    def bytes_written(self) -> int:
+        return self._shard.num_bytes
 
 
 class WritePredictions(beam.PTransform):
-    """ClassifiedBatches into `predictions-SSSSS-of-NNNNN.jsonl`."""
+    """ClassifiedBatches into `predictions-SSSSS-of-NNNNN.jsonl`, or another format.
 
-    def __init__(self, folder: str) -> None:
+    Args:
+        folder: the output folder.
+        output: how they are written.
+    """
+
+    def __init__(self, folder: str, output: Output) -> None:
         super().__init__()
         self._folder = folder
+        self._output = output
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         """Applies the transform."""
         return (
             batches
-            | "Format" >> beam.ParDo(_PredictionLines()).with_output_types(bytes)
-            | "Write" >> _WriteLines(self._folder, PREDICTIONS)
+            | "Format" >> beam.ParDo(_Blocks(self._output))
+            | "Write" >> beam.io.Write(_Sink(in_folder(self._folder, PREDICTIONS), self._output))
         )
 
 
@@ -77,5 +117,8 @@ class WriteDeadLetters(beam.PTransform):
         return (
             rejected
             | "Format" >> beam.ParDo(_DeadLetterLines()).with_output_types(bytes)
-            | "Write" >> _WriteLines(self._folder, DEAD_LETTERS)
+            | "Write"
+            >> beam.io.WriteToText(
+                in_folder(self._folder, DEAD_LETTERS), file_name_suffix=".jsonl", coder=BytesCoder()
+            )
         )

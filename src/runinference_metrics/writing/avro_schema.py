@@ -1,0 +1,104 @@
+"""Arrow's columns as Avro has them: the schema, and values where they differ."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import types
+
+from runinference_metrics.records.kept_types import plain
+
+# https://avro.apache.org/docs/1.12.0/specification/#logical-types
+_MILLIS, _MICROS = "ms", "us"
+
+
+def nearest(kind: pa.DataType) -> pa.DataType:
+    """The type that a column has in Avro, which has fewer: the next wider one, or text."""
+    kind = plain(kind)
+    if types.is_integer(kind):
+        return pa.int32() if kind.bit_width < 32 or kind == pa.int32() else pa.int64()
+    if types.is_timestamp(kind):
+        return pa.timestamp(_MILLIS if kind.unit in ("s", _MILLIS) else _MICROS, kind.tz)
+    if types.is_time(kind):
+        return pa.time32(_MILLIS) if types.is_time32(kind) else pa.time64(_MICROS)
+    if types.is_duration(kind) or types.is_interval(kind):
+        return pa.string()
+    if types.is_list(kind):
+        return pa.list_(nearest(kind.value_type))
+    if types.is_map(kind):
+        is_text = types.is_string(kind.key_type)
+        return pa.map_(pa.string(), nearest(kind.item_type)) if is_text else pa.string()
+    if types.is_struct(kind):
+        return pa.struct([pa.field(one.name, nearest(one.type)) for one in kind])
+    return kind
+
+
+def avro_schema(schema: pa.Schema) -> dict[str, Any]:
+    """The schema of a file with these columns, whose types are `nearest` ones."""
+    return _record(list(schema), "Prediction")
+
+
+def _record(fields: list[pa.Field], name: str) -> dict[str, Any]:
+    return {
+        "type": "record",
+        "name": name,
+        "fields": [
+            # A name that no other record has: where it stands.
+            {"name": one.name, "type": ["null", _type(one.type, f"{name}_{one.name}")]}
+            for one in fields
+        ],
+    }
+
+
+def _type(kind: pa.DataType, name: str) -> Any:
+    if types.is_struct(kind):
+        return _record(list(kind), name)
+    if types.is_list(kind):
+        return {"type": "array", "items": ["null", _type(kind.value_type, f"{name}_item")]}
+    if types.is_map(kind):
+        return {"type": "map", "values": ["null", _type(kind.item_type, f"{name}_value")]}
+    if types.is_decimal(kind):
+        return {"type": "bytes", "logicalType": "decimal",
+                "precision": kind.precision, "scale": kind.scale}  # fmt: skip
+    if types.is_timestamp(kind):
+        local = "" if kind.tz else "local-"
+        name = f"{local}timestamp-{'millis' if kind.unit == _MILLIS else 'micros'}"
+        return {"type": "long", "logicalType": name}
+    if types.is_date(kind):
+        return {"type": "int", "logicalType": "date"}
+    if types.is_time(kind):
+        milli = types.is_time32(kind)
+        return {"type": "int" if milli else "long",
+                "logicalType": "time-millis" if milli else "time-micros"}  # fmt: skip
+    return _PLAIN[kind]
+
+
+_PLAIN = {
+    pa.bool_(): "boolean",
+    pa.int32(): "int",
+    pa.int64(): "long",
+    pa.float32(): "float",
+    pa.float64(): "double",
+    pa.string(): "string",
+    pa.binary(): "bytes",
+}
+
+
+def converter(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """What makes Avro's of a value of Arrow's; None where they are the same."""
+    if types.is_map(kind):
+        inner = converter(kind.item_type) or _same
+        return lambda pairs: pairs and {key: inner(value) for key, value in pairs}
+    if types.is_list(kind) and (inside := converter(kind.value_type)):
+        return lambda values: values and [inside(one) for one in values]
+    if types.is_struct(kind):
+        inner_of = {one.name: made for one in kind if (made := converter(one.type))}
+        if inner_of:
+            return lambda row: (
+                row and {name: inner_of.get(name, _same)(value) for name, value in row.items()}
+            )
+    return None
+
+
+def _same(value: Any) -> Any:
+    return value

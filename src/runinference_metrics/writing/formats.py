@@ -1,0 +1,98 @@
+"""How predictions are written: the format, the fields, the columns and the shards."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from runinference_metrics.errors import UserError
+from runinference_metrics.records.kept_types import KeptTypes
+from runinference_metrics.records.prediction import ALL, PredictionFields, PredictionTable
+from runinference_metrics.writing import shard_files
+from runinference_metrics.writing.avro_schema import nearest
+from runinference_metrics.writing.shard_files import ShardFile
+
+JSON_LINES, CSV, PARQUET, AVRO = "jsonl", "csv", "parquet", "avro"
+_GZIP = ".gz"
+
+
+@dataclass(frozen=True)
+class Output:
+    """How predictions are written.
+
+    Args:
+        name: the format: `jsonl`, `csv`, each with `.gz` or without, `parquet` or `avro`.
+        wanted: the fields.
+        table: the columns, where the format has columns.
+        num_shards: how many files there are to be; 0 for as many as come.
+        max_shard_bytes: no file gets more rows when it has so many bytes; None for no limit.
+    """
+
+    name: str = JSON_LINES
+    wanted: PredictionFields = ALL
+    table: PredictionTable | None = None
+    num_shards: int = 0
+    max_shard_bytes: int | None = None
+
+    @property
+    def suffix(self) -> str:
+        """How the files' names end."""
+        return f".{self.name}"
+
+    def shard(self, stream: BinaryIO) -> ShardFile:
+        """A shard to be written."""
+        kind, compressed = self.name.removesuffix(_GZIP), self.name.endswith(_GZIP)
+        made: Any
+        if self.table is None:
+            made = shard_files.JsonLines(stream, compressed)
+        elif kind == CSV:
+            made = shard_files.Csv(stream, compressed, self.table.schema)
+        elif kind == PARQUET:
+            made = shard_files.Parquet(stream, self.table.schema)
+        else:
+            made = shard_files.Avro(stream, self.table.schema)
+        return made
+
+
+def has_columns(name: str) -> bool:
+    """Whether a format has columns, each of one type."""
+    return not name.startswith(JSON_LINES)
+
+
+def types_in(name: str, found: KeptTypes) -> KeptTypes:
+    """The types that kept fields have in a format.
+
+    Args:
+        name: the format.
+        found: those of the input.
+    """
+    if name != AVRO:
+        return found
+    return KeptTypes(
+        found.id and nearest(found.id),
+        pa.schema([(one.name, nearest(one.type)) for one in found.fields]),
+    )
+
+
+def columns_named(name: str, fields: Sequence[str]) -> tuple[str, ...]:
+    """What the columns of kept fields are called in a format.
+
+    Avro takes letters, digits and _ alone, and so do most who read Parquet.
+
+    Raises:
+        UserError: two would be called the same.
+    """
+    if name not in (PARQUET, AVRO):
+        return tuple(fields)
+    flags = re.ASCII if name == AVRO else re.NOFLAG
+    found: dict[str, str] = {}
+    for field in fields:
+        column = re.sub(r"\W", "_", field, flags=flags)
+        column = f"_{column}" if column[:1].isdigit() or not column else column
+        if other := found.get(column):
+            takes = f"fields that have names of their own in {name}, in letters, digits and _"
+            raise UserError("keep_fields", takes, f"{other!r} and {field!r}, both {column!r}")
+        found[column] = field
+    return tuple(found)

@@ -1,0 +1,205 @@
+"""Shards while they are written: lines of JSON, CSV, Parquet, Avro."""
+
+import gzip
+import io
+from typing import Any, BinaryIO, Protocol, cast
+
+import fastavro
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from fastavro.write import Writer
+
+from runinference_metrics.records.kept import as_text, texts_of
+from runinference_metrics.records.prediction import SCORES
+from runinference_metrics.writing.avro_schema import avro_schema, converter
+
+# A row group of Parquet: what is read at once by those who read it, and some hundred of our
+# batches. Readers want no fewer rows, and no more bytes than they hold.
+_GROUP_ROWS, _GROUP_BYTES = 122_880, 64 << 20
+# Faster than the default of 9, and files that are a hundredth larger.
+_GZIP_LEVEL = 6
+# What a CSV file can have; the rest is text there.
+_PLAIN_IN_CSV = (
+    pa.bool_(), pa.string(), pa.float32(), pa.float64(), pa.int8(), pa.int16(), pa.int32(),
+    pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(),
+)  # fmt: skip
+
+
+class ShardFile(Protocol):
+    """A shard that is being written."""
+
+    @property
+    def num_bytes(self) -> int:
+        """What it has so far, as stored."""
+        ...
+
+    def write(self, block: Any) -> None:
+        """Adds rows."""
+        ...
+
+    def close(self) -> None:
+        """Ends it; it is whole then."""
+        ...
+
+
+class _Counted(io.RawIOBase):
+    """A stream that knows how much went through it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self.num_bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._stream.write(data)
+        self.num_bytes += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.num_bytes
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._stream.close()
+
+
+class _OfBytes:
+    """What has a stream, perhaps through gzip."""
+
+    def __init__(self, stream: BinaryIO, compressed: bool) -> None:
+        self._stored = _Counted(stream)
+        # No time in it: the same rows are the same bytes.
+        self._stream: Any = (
+            gzip.GzipFile("", "wb", _GZIP_LEVEL, cast(Any, self._stored), 0)
+            if compressed
+            else self._stored
+        )
+
+    @property
+    def num_bytes(self) -> int:
+        return self._stored.num_bytes
+
+    def close(self) -> None:
+        self._stream.close()
+        self._stored.close()
+
+
+class JsonLines(_OfBytes):
+    """Lines of JSON: a block is some of them, without the last newline."""
+
+    def write(self, block: bytes) -> None:
+        """Adds rows."""
+        self._stream.write(block)
+        self._stream.write(b"\n")
+
+
+class Csv(_OfBytes):
+    """CSV below a header: strings stand in quotes, and nothing at all for null."""
+
+    def __init__(self, stream: BinaryIO, compressed: bool, schema: pa.Schema) -> None:
+        super().__init__(stream, compressed)
+        self._csv = pa.csv.CSVWriter(self._stream, _flat_schema(schema))
+
+    def write(self, block: pa.RecordBatch) -> None:
+        """Adds rows."""
+        self._csv.write_batch(_flat(block))
+
+    def close(self) -> None:
+        """Ends it."""
+        self._csv.close()
+        super().close()
+
+
+class Parquet:
+    """Parquet, in row groups of many batches, compressed by Zstandard."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
+        self._stored = _Counted(stream)
+        self._schema = schema
+        self._writer = pa.parquet.ParquetWriter(self._stored, schema, compression="zstd")
+        self._held: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
+
+    @property
+    def num_bytes(self) -> int:
+        """What is stored, and what waits, which will be less."""
+        return self._stored.num_bytes + self._bytes
+
+    def write(self, block: pa.RecordBatch) -> None:
+        """Adds rows."""
+        self._held.append(block)
+        self._rows += block.num_rows
+        self._bytes += block.nbytes
+        if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._held:
+            table = pa.Table.from_batches(self._held, self._schema)
+            self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._held, self._rows, self._bytes = [], 0, 0
+
+    def close(self) -> None:
+        """Ends it."""
+        self._flush()
+        self._writer.close()
+        self._stored.close()
+
+
+class Avro:
+    """Avro, in blocks compressed by deflate, which every reader knows."""
+
+    def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
+        self._stored = _Counted(stream)
+        parsed: Any = fastavro.parse_schema(avro_schema(schema))
+        self._writer = Writer(cast(Any, self._stored), parsed, codec="deflate")
+        self._convert = converter(pa.struct(list(schema))) or (lambda row: row)
+
+    @property
+    def num_bytes(self) -> int:
+        """What is stored."""
+        return self._stored.num_bytes
+
+    def write(self, block: pa.RecordBatch) -> None:
+        """Adds rows."""
+        for row in block.to_pylist():
+            self._writer.write(self._convert(row))
+
+    def close(self) -> None:
+        """Ends it."""
+        self._writer.flush()
+        self._stored.close()
+
+
+def _flat_schema(schema: pa.Schema) -> pa.Schema:
+    return _flat(
+        pa.RecordBatch.from_arrays([pa.array([], one.type) for one in schema], schema=schema)
+    ).schema
+
+
+def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns of CSV: an object's fields beside each other, lists as JSON."""
+    names, columns = [], []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_struct(column.type):
+            names += [f"{name}.{one.name}" for one in column.type]
+            columns += [_cells(one) for one in column.flatten()]
+        else:
+            names.append(name)
+            columns.append(_objects(column) if column.type == SCORES else _cells(column))
+    return pa.RecordBatch.from_arrays(columns, names)
+
+
+def _objects(scores: pa.Array) -> pa.Array:
+    """Labels with their scores as objects, as lines of JSON have them."""
+    rows = [{one["label"]: one["score"] for one in row} for row in scores.to_pylist()]
+    return pa.array([as_text(row) for row in rows], pa.string())
+
+
+def _cells(column: pa.Array) -> pa.Array:
+    return column if column.type in _PLAIN_IN_CSV else texts_of(column)
