@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from apache_beam.internal.gcp import auth
@@ -21,9 +22,12 @@ def at(address: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def emulated(bucket: str, names: dict[str, bytes]) -> Iterator[None]:
-    """A bucket with these objects."""
-    server = create_server("127.0.0.1", 0, in_memory=True, default_bucket=bucket)
+def emulated(bucket: str, names: dict[str, bytes], folder: Path | None = None) -> Iterator[None]:
+    """A bucket with these objects, in memory or in a folder."""
+    server = create_server(
+        "127.0.0.1", 0, in_memory=folder is None, default_bucket=bucket,
+        data_dir=None if folder is None else str(folder),
+    )  # fmt: skip
     server.start()
     try:
         with at(f"http://127.0.0.1:{server._api._httpd.server_port}"):

@@ -238,7 +238,7 @@ class Program:
 
 
 def engine_path(variable: str) -> Path | None:
-    """One of Beam's own programs, BEAM_BOOT or BEAM_PRISM, where somebody has it.
+    """Somebody else's program, BEAM_BOOT, BEAM_PRISM or BQEMULATOR, where somebody has it.
 
     CONTRIBUTING.md says how to get them. CI has them, and there a missing one fails.
     """
