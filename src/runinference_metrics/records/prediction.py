@@ -13,6 +13,8 @@ from runinference_metrics.records.text import strings
 
 # What a prediction may have, in this order; the second text stands behind the first.
 FIELDS = ("text", "label", "score", "scores", "source", "position", "right_label", "id", "fields")
+# What its columns may be called besides those of the kept fields, each of which is a column.
+COLUMNS = (*FIELDS, "text_pair")
 # One label of a row's scores: the same columns whatever the model's labels are called.
 SCORE = pa.struct([pa.field("label", pa.string()), pa.field("score", pa.float64())])
 SCORES = pa.list_(SCORE)
@@ -90,7 +92,7 @@ class PredictionTable:
     Args:
         wanted: which fields they have.
         types: those of what comes of the input.
-        names: what the columns of the kept fields are called, in their order.
+        names: what the columns of the kept fields are called, in their order; none of `COLUMNS`.
         pairs: whether texts are pairs.
         labelled: whether rows have a label of their own.
     """
@@ -114,25 +116,23 @@ class PredictionTable:
             "position": pa.int64(),
             "right_label": pa.string() if self.labelled else None,
             "id": self.types.id,
-            "fields": self._fields_type,
         }
         wanted = {*self.wanted.names, *(("text_pair",) if "text" in self.wanted else ())}
         return pa.schema([
-            (name, kind) for name, kind in kinds.items() if name in wanted and kind is not None
+            *((name, kind) for name, kind in kinds.items() if name in wanted and kind is not None),
+            *((name, one.type) for name, one in zip(self.names, self.types.fields, strict=True)),
         ])  # fmt: skip
-
-    @property
-    def _fields_type(self) -> pa.DataType | None:
-        named = zip(self.names, self.types.fields, strict=True)
-        fields = [pa.field(name, one.type) for name, one in named]
-        return pa.struct(fields) if fields else None
 
     def columns(self, classified: ClassifiedBatch) -> pa.RecordBatch:
         """The predictions of a batch, in its order."""
         winners = classified.classification.winners
         which = [index for index, winner in enumerate(winners) if winner is not None]
         schema = self.schema
-        found = [self._column(one.name, one.type, classified, which) for one in schema]
+        own = [one for one in schema if one.name in COLUMNS]
+        found = [self._column(one.name, one.type, classified, which) for one in own]
+        kept = classified.batch.fields
+        if self.names and isinstance(kept, Kept):
+            found += (kept if len(which) == len(winners) else kept.only(which)).columns.columns
         return pa.RecordBatch.from_arrays(found, schema=schema)
 
     def _column(
@@ -140,13 +140,10 @@ class PredictionTable:
     ) -> pa.Array:
         batch, found = classified.batch, classified.classification
         names, winners, scores = found.label_names, found.winners, found.scores
+        values: list[Any]
         match name:
             case "scores":
                 return self._scores(names, [scores[index] for index in which])
-            case "fields":
-                return _struct(batch.fields, kind, which, len(batch))
-        values: list[Any]
-        match name:
             case "text" if self.pairs:
                 values = [batch.texts[index][0] for index in which]
             case "text":
@@ -181,9 +178,3 @@ class PredictionTable:
         values = pa.StructArray.from_arrays([labels, pa.array(flat, pa.float64())], fields=[*SCORE])
         ends = pa.array(range(0, (len(scores) + 1) * width, width or 1), pa.int32())
         return pa.ListArray.from_arrays(ends, values)
-
-
-def _struct(fields: Any, kind: pa.DataType, which: list[int], size: int) -> pa.Array:
-    columns = fields.columns.columns
-    found = pa.StructArray.from_arrays(columns, fields=[*kind])
-    return found if len(which) == size else found.take(pa.array(which, pa.int64()))

@@ -9,7 +9,12 @@ import pyarrow as pa
 
 from runinference_metrics.errors import UserError
 from runinference_metrics.records.kept_types import KeptTypes
-from runinference_metrics.records.prediction import ALL, PredictionFields, PredictionTable
+from runinference_metrics.records.prediction import (
+    ALL,
+    COLUMNS,
+    PredictionFields,
+    PredictionTable,
+)
 from runinference_metrics.writing import shard_files
 from runinference_metrics.writing.avro_schema import nearest
 from runinference_metrics.writing.shard_files import ShardFile
@@ -79,20 +84,28 @@ def types_in(name: str, found: KeptTypes) -> KeptTypes:
 def columns_named(name: str, fields: Sequence[str]) -> tuple[str, ...]:
     """What the columns of kept fields are called in a format.
 
-    Avro takes letters, digits and _ alone, and so do most who read Parquet.
+    Avro takes letters, digits and _ alone, and so do most who read Parquet. What is called as a
+    prediction's own column is called input_… instead.
+
+    Args:
+        name: the format.
+        fields: the kept fields.
 
     Raises:
-        UserError: two would be called the same.
+        UserError: two would be called the same, in whatever case, which is one to BigQuery.
     """
-    if name not in (PARQUET, AVRO):
-        return tuple(fields)
-    flags = re.ASCII if name == AVRO else re.NOFLAG
     found: dict[str, str] = {}
+    columns = []
     for field in fields:
-        column = re.sub(r"\W", "_", field, flags=flags)
-        column = f"_{column}" if column[:1].isdigit() or not column else column
-        if other := found.get(column):
+        column = field
+        if name in (PARQUET, AVRO):
+            column = re.sub(r"\W", "_", field, flags=re.ASCII if name == AVRO else re.NOFLAG)
+            column = f"_{column}" if column[:1].isdigit() or not column else column
+        if column.lower() in COLUMNS:
+            column = f"input_{column}"
+        if other := found.get(column.lower()):
             takes = f"fields that have names of their own in {name}, in letters, digits and _"
             raise UserError("keep_fields", takes, f"{other!r} and {field!r}, both {column!r}")
-        found[column] = field
-    return tuple(found)
+        found[column.lower()] = field
+        columns.append(column)
+    return tuple(columns)

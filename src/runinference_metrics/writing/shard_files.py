@@ -103,11 +103,11 @@ class Csv(_OfBytes):
 
     def __init__(self, stream: BinaryIO, compressed: bool, schema: pa.Schema) -> None:
         super().__init__(stream, compressed)
-        self._csv = pa.csv.CSVWriter(self._stream, _flat_schema(schema))
+        self._csv = pa.csv.CSVWriter(self._stream, _cells_schema(schema))
 
     def write(self, block: pa.RecordBatch) -> None:
         """Adds rows."""
-        self._csv.write_batch(_flat(block))
+        self._csv.write_batch(_as_cells(block))
 
     def close(self) -> None:
         """Ends it."""
@@ -176,23 +176,15 @@ class Avro:
         self._stored.close()
 
 
-def _flat_schema(schema: pa.Schema) -> pa.Schema:
-    return _flat(
-        pa.RecordBatch.from_arrays([pa.array([], one.type) for one in schema], schema=schema)
-    ).schema
+def _cells_schema(schema: pa.Schema) -> pa.Schema:
+    none = [pa.array([], one.type) for one in schema]
+    return _as_cells(pa.RecordBatch.from_arrays(none, schema=schema)).schema
 
 
-def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The columns of CSV: an object's fields beside each other, lists as JSON."""
-    names, columns = [], []
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if pa.types.is_struct(column.type):
-            names += [f"{name}.{one.name}" for one in column.type]
-            columns += [_cells(one) for one in column.flatten()]
-        else:
-            names.append(name)
-            columns.append(_objects(column) if column.type == SCORES else _cells(column))
-    return pa.RecordBatch.from_arrays(columns, names)
+def _as_cells(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns as CSV can have them: lists and objects as JSON."""
+    columns = [_objects(one) if one.type == SCORES else _cells(one) for one in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _objects(scores: pa.Array) -> pa.Array:
