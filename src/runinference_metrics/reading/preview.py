@@ -16,7 +16,8 @@ from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.formats import AUTO, FileFormat, FormatOptions
 from runinference_metrics.reading.rows import Rows
 from runinference_metrics.reading.sniffing import Sample
-from runinference_metrics.reading.tables import OpenedTable, Outcome
+from runinference_metrics.reading.table_rows import Outcome
+from runinference_metrics.reading.tables import OpenedTable
 from runinference_metrics.reading.unclear import Unclear
 from runinference_metrics.records.kept_types import joined, of_json
 from runinference_metrics.records.record import Record, RecordBatch, Rejected

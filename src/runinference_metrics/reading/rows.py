@@ -13,7 +13,8 @@ from runinference_metrics.reading.json_rows import json_rows
 from runinference_metrics.reading.lines import Lines
 from runinference_metrics.reading.opening import opened
 from runinference_metrics.reading.sniffing import Sample
-from runinference_metrics.reading.tables import NoTable, OpenedTable, Outcome
+from runinference_metrics.reading.table_rows import Outcome
+from runinference_metrics.reading.tables import NoTable, OpenedTable
 from runinference_metrics.reading.text_rows import document_row, text_rows
 from runinference_metrics.reading.unclear import Unclear
 from runinference_metrics.records.record import Record, Rejected

@@ -23,7 +23,8 @@ from runinference_metrics.reading.listing import Found
 from runinference_metrics.reading.opening import opened
 from runinference_metrics.reading.rows import Rows
 from runinference_metrics.reading.survey import Spot, Survey
-from runinference_metrics.reading.tables import NoTable, OpenedTable, Outcome
+from runinference_metrics.reading.table_rows import Outcome
+from runinference_metrics.reading.tables import NoTable, OpenedTable
 from runinference_metrics.reading.unclear import Unclear
 from runinference_metrics.records.record import Record, RecordBatch, Rejected
 from runinference_metrics.records.text import Text

@@ -1,0 +1,6 @@
+"""BigQuery: addresses of tables, read sessions, queries and loads, by Google's own clients; nothing
+of this project's rows is known here.
+"""
+
+# The doors: other rooms use these modules and no others; tools/rooms.py holds it.
+__all__ = ["addresses", "clients", "loads", "queries", "schemas", "sessions"]

@@ -1,0 +1,73 @@
+"""Queries: what one would find and cost, and its result as a table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from runinference_metrics.bigquery import clients
+from runinference_metrics.bigquery.addresses import Table
+from runinference_metrics.bigquery.schemas import arrow_schema
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What is known of a query that did not run.
+
+    Args:
+        schema: the columns of its result.
+        num_bytes: what it would read, and be paid for.
+    """
+
+    schema: pa.Schema
+    num_bytes: int
+
+
+def dry_run(query: str, project: str) -> DryRun:
+    """Asks what a query would do; it costs nothing.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: the query is wrong, or may not be run.
+    """
+    from google.cloud import bigquery
+
+    config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
+    job: Any = clients.tables(project).query(query, job_config=config, job_retry=None)
+    return DryRun(arrow_schema(job.schema or ()), job.total_bytes_processed or 0)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A query's result, which stays there for a day.
+
+    Args:
+        table: where it is.
+        job: the query's job, as PROJECT:LOCATION.ID.
+    """
+
+    table: Table
+    job: str
+
+
+def result(query: str, project: str, job_id: str) -> Result:
+    """Runs a query to its end, unless it ran under this id already.
+
+    Args:
+        query: the query.
+        project: the one that pays for it.
+        job_id: its job's id; with it a query runs once, however often this is called.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: it fails.
+    """
+    from google.api_core.exceptions import Conflict
+
+    client = clients.tables(project)
+    try:
+        job: Any = client.query(query, job_id=job_id, job_retry=None)
+    except Conflict:
+        job = client.get_job(job_id)
+    job.result(max_results=0)
+    found = job.destination
+    table = Table(found.project, found.dataset_id, found.table_id)
+    return Result(table, f"{job.project}:{job.location}.{job.job_id}")
