@@ -17,10 +17,12 @@ class DryRun:
     Args:
         schema: the columns of its result.
         num_bytes: what it would read, and be paid for.
+        location: where its tables are.
     """
 
     schema: pa.Schema
     num_bytes: int
+    location: str
 
 
 def dry_run(query: str, project: str) -> DryRun:
@@ -33,24 +35,13 @@ def dry_run(query: str, project: str) -> DryRun:
 
     config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
     job: Any = clients.tables(project).query(query, job_config=config, job_retry=None)
-    return DryRun(arrow_schema(job.schema or ()), job.total_bytes_processed or 0)
+    return DryRun(arrow_schema(job.schema or ()), job.total_bytes_processed or 0, job.location)
 
 
-@dataclass(frozen=True)
-class Result:
-    """A query's result, which stays there for a day.
-
-    Args:
-        table: where it is.
-        job: the query's job, as PROJECT:LOCATION.ID.
-    """
-
-    table: Table
-    job: str
-
-
-def result(query: str, project: str, job_id: str) -> Result:
+def result(query: str, project: str, job_id: str) -> Table:
     """Runs a query to its end, unless it ran under this id already.
+
+    Its result stays there for a day.
 
     Args:
         query: the query.
@@ -63,11 +54,12 @@ def result(query: str, project: str, job_id: str) -> Result:
     from google.api_core.exceptions import Conflict
 
     client = clients.tables(project)
+    # Where its tables are: by an id alone, a job of another region would not be found again.
+    location = dry_run(query, project).location
     try:
-        job: Any = client.query(query, job_id=job_id, job_retry=None)
+        job: Any = client.query(query, job_id=job_id, location=location, job_retry=None)
     except Conflict:
-        job = client.get_job(job_id)
+        job = client.get_job(job_id, location=location)
     job.result(max_results=0)
     found = job.destination
-    table = Table(found.project, found.dataset_id, found.table_id)
-    return Result(table, f"{job.project}:{job.location}.{job.job_id}")
+    return Table(found.project, found.dataset_id, found.table_id)

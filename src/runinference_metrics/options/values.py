@@ -4,7 +4,9 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from runinference_metrics.bigquery.addresses import TableError, destination, is_table, source
 from runinference_metrics.environment import MODEL_VARIABLE
 from runinference_metrics.errors import UserError
 from runinference_metrics.options import addresses, sources
@@ -31,7 +33,9 @@ def optional_text(text: str) -> str:
 
 
 def folder(text: str) -> str:
-    """The address of a folder."""
+    """The address of a folder, or of a table."""
+    if _of_table(destination, text):
+        return text.strip()
     found = addresses.address(text)
     if not found:
         raise ValueError(text)
@@ -47,7 +51,9 @@ def optional_file(text: str) -> str:
 
 
 def history(text: str) -> str:
-    """The address of a .jsonl file, or nothing."""
+    """The address of a .jsonl file, or of a table; or nothing."""
+    if is_table(text):
+        return str(_of_table(destination, text).table)
     found = optional_file(text)
     if found and not found.endswith(".jsonl"):
         raise ValueError(text)
@@ -79,8 +85,18 @@ def model(given: str) -> str:
     return str(demo.relative_to(here) if demo.is_relative_to(here) else demo)
 
 
+def _of_table(parse: Callable[[str], Any], text: str) -> Any:
+    try:
+        return parse(text)
+    except TableError as error:
+        raise addresses.AddressError(error.got, error.takes) from None
+
+
 def patterns(text: str) -> tuple[str, ...]:
-    """One or several comma-separated addresses of files; a bucket means the files in it."""
+    """One or several comma-separated addresses of files; a bucket means the files in it. Or a table
+    or a query, alone."""
+    if _of_table(source, text):
+        return (text.strip(),)
     found = tuple(addresses.address(part, pattern=True) for part in addresses.parts(text))
     if not all(found) or not found:
         raise ValueError(text)

@@ -16,6 +16,8 @@ __all__ = [
     "preview",
     "spots",
     "survey",
+    "table_input",
+    "table_preview",
     "transform",
     "unclear",
 ]

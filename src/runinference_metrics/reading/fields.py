@@ -1,7 +1,7 @@
 """A structured row to a record: which of its fields matter."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runinference_metrics.reading import limits, paths, rejections
@@ -49,6 +49,16 @@ class RowFields:
         kept = () if self.keeps_all else self.keep_fields
         single = (one for one in (self.id_field, self.label_field) if one)
         return tuple(dict.fromkeys((*self.texts, *single, *kept)))
+
+    def only(self, names: Sequence[str]) -> "RowFields":
+        """The same without the fields besides the texts that are none of these names."""
+        kept = tuple(one for one in self.keep_fields if one in names or self.keeps_all)
+        return replace(
+            self,
+            id_field=self.id_field if self.id_field in names else "",
+            label_field=self.label_field if self.label_field in names else "",
+            keep_fields=kept,
+        )
 
     def kept(self, row: dict[str, Any]) -> dict[str, Any]:
         """The fields to carry along."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from runinference_metrics.reading.decoding import keeps_line_ends
 
 AUTO = "auto"
+_BIGQUERY = "BigQuery"
 # What has columns with types of their own.
 TABLES = ("parquet", "avro")
 # Quotes frame cells, and inside of them each is written twice, or behind a backslash; or they are
@@ -91,8 +92,8 @@ class FileFormat:
 
     @property
     def is_table(self) -> bool:
-        """Whether its rows are no text."""
-        return self.rows in TABLES
+        """Whether it has columns with types, as its rows, which are no text, have."""
+        return self.rows in TABLES or self.rows.startswith(_BIGQUERY)
 
     @property
     def splittable(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from runinference_metrics.bigquery.inputs import Input
 from runinference_metrics.errors import UserError
 from runinference_metrics.reading import hints, places
 from runinference_metrics.reading.patterns import Pattern
@@ -46,11 +47,13 @@ class Listed:
         patterns: with which workers find the same files again.
         files: those to be read, each once, in the order of the patterns.
         skipped: how many are no data, by reason.
+        table: what is read instead of files, if it is a table or a query.
     """
 
     patterns: tuple[Pattern, ...]
     files: tuple[Found, ...]
     skipped: dict[str, int]
+    table: Input | None = None
 
     def __str__(self) -> str:
         """How much is to be read, and what is not."""

@@ -17,7 +17,6 @@ from runinference_metrics.reading.formats import AUTO, FileFormat, FormatOptions
 from runinference_metrics.reading.rows import Rows
 from runinference_metrics.reading.sniffing import Sample
 from runinference_metrics.reading.table_rows import Outcome
-from runinference_metrics.reading.tables import OpenedTable
 from runinference_metrics.reading.unclear import Unclear
 from runinference_metrics.records.kept_types import joined, of_json
 from runinference_metrics.records.record import Record, RecordBatch, Rejected
@@ -118,7 +117,7 @@ class Preview:
 
 
 @dataclass
-class _Seen:
+class Seen:
     """What went by; see `Preview`."""
 
     first: dict[str, Any] = field(default_factory=dict)
@@ -164,7 +163,7 @@ class _Seen:
 class _Watched(RowFields):
     """The fields that matter, noting those that there are."""
 
-    seen: _Seen = field(default_factory=_Seen)
+    seen: Seen = field(default_factory=Seen)
 
     def record(self, row: dict[str, Any], raw: str, row_bytes: int, *rest: Any) -> Any:
         seen = self.seen
@@ -195,7 +194,7 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
     Raises:
         OSError, or what Beam's file systems raise: it cannot be read.
     """
-    seen = _Seen()
+    seen = Seen()
     watched = _Watched(
         fields.text_field, fields.id_field, fields.keep_fields, fields.text_pair_field,
         fields.label_field, None, seen,
@@ -209,7 +208,7 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
                 break
         whole = next(outcomes, Enough) is Enough
     if rows.table:
-        _add_columns(seen, rows.table, fields)
+        add_columns(seen, rows.table.schema, fields)
     return Preview(
         path,
         size_bytes,
@@ -233,9 +232,8 @@ def preview(path: str, size_bytes: int, fields: RowFields, options: FormatOption
     )
 
 
-def _add_columns(seen: _Seen, table: OpenedTable, fields: RowFields) -> None:
+def add_columns(seen: Seen, schema: pa.Schema, fields: RowFields) -> None:
     """Adds what a table says of its columns, and no row can."""
-    schema = table.schema
     for name in dict.fromkeys((*schema.names, *fields.named)):
         if at := paths.indices(schema, name):
             seen.first.setdefault(name, str(paths.field(schema, at).type))

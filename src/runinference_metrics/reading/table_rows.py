@@ -1,4 +1,4 @@
-"""Rows of columns as batches of records, without an object a row; what gives no record is rejected."""
+"""Rows of columns as batches of records, without an object a row."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -5,21 +5,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-from apache_beam.metrics import Metrics
 
-from runinference_metrics.reading import files, listing, rejections
+from runinference_metrics.reading import files, listing
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
 from runinference_metrics.reading.patterns import Pattern
 from runinference_metrics.reading.ranges import ranges
+from runinference_metrics.reading.reading_rows import PARTS, REJECTED, ReadRows
 from runinference_metrics.reading.rows import rows
-from runinference_metrics.records import names
-from runinference_metrics.records.batching import MAX_BATCH_BYTES
-from runinference_metrics.records.events import Began, FileFound, PartRead
-from runinference_metrics.records.record import Record, RecordBatch, Rejected
-
-_REJECTED = "rejected"
-_PARTS = "parts"
+from runinference_metrics.records.events import Began, FileFound
 
 
 class Read(NamedTuple):
@@ -84,7 +78,7 @@ class ReadBatches(beam.PTransform):
             | "Rows"
             >> beam.ParDo(
                 _ReadRange(self._fields, self._options, self._max_batch_size)
-            ).with_outputs(_REJECTED, _PARTS, main="batches")
+            ).with_outputs(REJECTED, PARTS, main="batches")
         )
         batches = read.batches
         if self._spread:
@@ -93,7 +87,7 @@ class ReadBatches(beam.PTransform):
             patterns | "Began" >> beam.Map(_began),
             found | "Count files" >> beam.Map(_file_found),
         )
-        return Read(batches, read[_REJECTED], read[_PARTS], events)
+        return Read(batches, read[REJECTED], read[PARTS], events)
 
 
 def _began(_: Pattern) -> Began:
@@ -118,58 +112,13 @@ def _ranges(
     return ranges(file.path, file.size_bytes, options, fields)
 
 
-class _ReadRange(beam.DoFn):
-    """Reads a range into batches; counts what was read and what was blank."""
+class _ReadRange(ReadRows):
+    """Reads a range of a file."""
 
     def __init__(self, fields: RowFields, options: FormatOptions, max_batch_size: int) -> None:
-        self._fields = fields
+        super().__init__(fields, max_batch_size)
         self._options = options
-        self._max_batch_size = max_batch_size
-        self._read = Metrics.counter(names.OWN_NAMESPACE, names.READ)
-        self._blank = Metrics.counter(names.OWN_NAMESPACE, names.BLANK)
 
     def process(self, part: files.FileRange) -> Iterator[Any]:
-        read = blank = rejected = 0
-        first: Rejected | None = None
-        fault: Rejected | None = None
-        records: list[Record] = []
-        held_bytes = 0
         found = rows(part, self._fields, self._options, self._max_batch_size)
-        kinds = self._fields.types.fields if self._fields.types else None
-        for row in found:
-            if isinstance(row, RecordBatch):
-                read += len(row)
-                yield row
-                continue
-            read += 1
-            if isinstance(row, Record):
-                held_bytes += row.row_bytes
-                if len(records) == self._max_batch_size or held_bytes > MAX_BATCH_BYTES:
-                    if records:
-                        yield RecordBatch.of(records, kinds)
-                    records, held_bytes = [], row.row_bytes
-                records.append(row)
-            elif row is None:
-                blank += 1
-            else:
-                rejected += 1
-                first = first or row
-                if row.reason in rejections.OF_FILES:
-                    fault = row
-                yield beam.pvalue.TaggedOutput(_REJECTED, row)
-        if records:
-            yield RecordBatch.of(records, kinds)
-        shown = fault or first
-        event = PartRead(
-            part.path,
-            read,
-            blank,
-            rejected,
-            str(found.file_format or ""),
-            fault.reason if fault else "",
-            shown.detail if shown else "",
-            first.reason if first else "",
-        )
-        yield beam.pvalue.TaggedOutput(_PARTS, event)
-        self._read.inc(read)
-        self._blank.inc(blank)
+        yield from self.batches(found, part.path, lambda: str(found.file_format or ""))
