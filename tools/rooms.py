@@ -34,8 +34,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "metrics": ("records",),
     "report": ("records",),
     "writing": ("bigquery", "metrics", "records", "report"),
-    "dataflow": ("environment", "metrics", "options", "records"),
-    "pipeline": ("inference", "metrics", "options", "reading", "records", "writing"),
+    "dataflow": ("bigquery", "environment", "metrics", "options", "records"),
+    "pipeline": ("bigquery", "inference", "metrics", "options", "reading", "records", "writing"),
     "running": (
         "bigquery", "bundling", "classifier", "dataflow", "environment", "inference", "metrics", "models",
         "options", "pipeline", "reading", "records", "report", "writing",

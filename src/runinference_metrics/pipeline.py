@@ -6,6 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from runinference_metrics.bigquery.inputs import Input
 from runinference_metrics.inference import emitting
 from runinference_metrics.inference.handler import ClassifierHandler
 from runinference_metrics.inference.transform import ClassifyBatches
@@ -17,13 +18,15 @@ from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
 from runinference_metrics.reading.patterns import Pattern
+from runinference_metrics.reading.table_input import ReadTable
 from runinference_metrics.reading.transform import ReadBatches
 from runinference_metrics.records.events import BatchMeasured, DeadLettered
 from runinference_metrics.records.record import ClassifiedBatch, Rejected
 from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.writing.formats import Output
+from runinference_metrics.writing.loading import Loading
 from runinference_metrics.writing.shards import WriteDeadLetters, WritePredictions
-from runinference_metrics.writing.summary import WriteSummary
+from runinference_metrics.writing.summary import Tables, WriteSummary
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class Plan:
         thresholds: what the run must keep to be good.
         accelerator: the GPU that the inference step alone is to have, as a resource hint.
         output: how predictions are written.
+        table: the table or query that is read, if no files are.
+        table_bytes: how large that is.
+        loading: the tables into which results are loaded, if they are.
     """
 
     settings: Settings
@@ -56,21 +62,39 @@ class Plan:
     thresholds: Sequence[Threshold] = ()
     accelerator: str | None = None
     output: Output = field(default_factory=Output)
+    table: Input | None = None
+    table_bytes: int = 0
+    loading: Loading | None = None
+
+    @property
+    def reading(self) -> ReadBatches | ReadTable:
+        """The step that reads."""
+        most = self.settings.max_batch_size
+        if self.table:
+            return ReadTable(self.table, self.table_bytes, self.fields, most, self.spread)
+        return ReadBatches(self.patterns, self.fields, self.options, most, self.spread)
+
+    @property
+    def tables(self) -> Tables | None:
+        """The tables that results are loaded into."""
+        if self.loading is None or self.output.schema is None:
+            return None
+        return Tables(self.loading, self.output.schema)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan) -> None:
     """Wires the run into `pipeline`."""
     settings = plan.settings
-    read = pipeline | "Read" >> ReadBatches(
-        plan.patterns, plan.fields, plan.options, settings.max_batch_size, plan.spread
-    )
+    read = pipeline | "Read" >> plan.reading
     classified = read.batches | "Classify" >> ClassifyBatches(
         plan.handler, settings.min_batch_size, settings.max_batch_size, plan.accelerator
     )
     failed = classified | "Failed texts" >> beam.FlatMap(_rejected_of)
     rejected = (read.rejected, failed) | "All dead letters" >> beam.Flatten()
     predictions = classified | "Predictions" >> WritePredictions(settings.output, plan.output)
-    dead_letters = rejected | "Dead letters" >> WriteDeadLetters(settings.output)
+    dead_letters = rejected | "Dead letters" >> WriteDeadLetters(
+        settings.output, plan.loading is not None
+    )
     events = (
         *read.events,
         read.parts | "Files" >> WholeFiles(),
@@ -90,6 +114,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
             [predictions, dead_letters],
             Limits(settings.max_failure_rate, settings.max_failed_files),
             settings.history,
+            plan.tables,
         )
     )
 

@@ -145,6 +145,11 @@ def is_table(text: str) -> bool:
     return _rest(text.strip()) is not None
 
 
+def is_table_or_query(text: str) -> bool:
+    """Whether an address is meant as a table's, or is a query."""
+    return is_table(text) or bool(_QUERY.match(text))
+
+
 def _rest(text: str) -> str | None:
     """What stands behind bq://, also of the console's own address; None if nothing does."""
     if found := _SCHEME.match(text):

@@ -58,9 +58,9 @@ class Load:
         config.parquet_options.enable_list_inference = True
         client = clients.tables(self.project)
 
-        def begin(job_id: str) -> Any:
+        def begin(job_id: str, location: str) -> Any:
             return client.load_table_from_uri(
-                list(files), self._reference, job_id=job_id, job_config=config
+                list(files), self._reference, job_id=job_id, location=location, job_config=config
             )
 
         return self._once(begin)
@@ -73,10 +73,11 @@ class Load:
             config.schema_update_options = ["ALLOW_FIELD_ADDITION"]
         client = clients.tables(self.project)
 
-        def begin(job_id: str) -> Any:
+        def begin(job_id: str, location: str) -> Any:
             return client.load_table_from_file(
-                io.BytesIO(lines), self._reference, job_id=job_id, job_config=config
-            )
+                io.BytesIO(lines), self._reference, job_id=job_id, location=location,
+                job_config=config,
+            )  # fmt: skip
 
         return self._once(begin)
 
@@ -93,25 +94,43 @@ class Load:
         config = bigquery.LoadJobConfig(
             source_format=source_format, write_disposition=self.disposition, schema=list(schema)
         )
+        existing = self._existing()
         if self.destination.partition:
             config.time_partitioning = bigquery.TimePartitioning(field=self.destination.partition)
+        elif existing:
+            # A table that is replaced keeps how it is cut.
+            config.time_partitioning = existing.time_partitioning
+            config.range_partitioning = existing.range_partitioning
         if self.destination.cluster:
             config.clustering_fields = list(self.destination.cluster)
+        elif existing:
+            config.clustering_fields = existing.clustering_fields
         return config
 
-    def _once(self, begin: Callable[[str], Any]) -> int:
+    def _existing(self) -> Any:
+        """The table as it is; None if there is none."""
+        from google.api_core.exceptions import NotFound
+
+        try:
+            return clients.tables(self.project).get_table(self.destination.table.beside("").id)
+        except NotFound:
+            return None
+
+    def _once(self, begin: Callable[[str, str], Any]) -> int:
         """Begins a job, or finds the one that was begun under its id, and waits for its end."""
         from google.api_core.exceptions import Conflict, GoogleAPICallError
 
-        client = clients.tables(self.project)
+        client, table = clients.tables(self.project), self.destination.table
         for attempt in range(_TRIES):
             job_id = f"{self.job_id}-{attempt}"
             try:
+                # By an id alone, a job of another region would not be found again.
+                location = client.get_dataset(f"{table.project}.{table.dataset}").location
                 try:
-                    job = begin(job_id)
+                    job = begin(job_id, location)
                 except Conflict:
                     # Somebody began it: this program, before a worker was lost.
-                    job = client.get_job(job_id)
+                    job = client.get_job(job_id, location=location)
                 job.result()
                 return job.output_rows or 0
             except GoogleAPICallError as error:

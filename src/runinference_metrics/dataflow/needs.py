@@ -17,6 +17,7 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 from google.api_core import exceptions
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from runinference_metrics.bigquery import addresses
 from runinference_metrics.dataflow import workers
 from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.environment import IMAGE_VARIABLE, MODEL_VARIABLE
@@ -49,8 +50,8 @@ def check(settings: Settings, options: PipelineOptions) -> None:
     _check_job(options)
     _check_image(options)
     for flag, path in _paths(settings, options):
-        if not path.startswith("gs://"):
-            takes = "an address in a bucket (gs://…) with --runner=DataflowRunner"
+        if not path.startswith("gs://") and not addresses.is_table_or_query(path):
+            takes = "an address in a bucket (gs://…), or of a table, with --runner=DataflowRunner"
             got = f"{path!r}, which is on this machine: copy it with `gcloud storage cp` first"
             raise UserError(flag, takes, got)
     _check_places(options)

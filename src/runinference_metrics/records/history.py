@@ -11,7 +11,7 @@ import orjson
 
 # Rises when a reader of a line would have to change.
 LINE_VERSION = 1
-_VERSION_NAME = "line_version"
+VERSION_NAME = "line_version"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class PastRun:
 
     def as_line(self) -> bytes:
         """The line, with the byte that ends it; all of it is ASCII, whatever names there are."""
-        return json.dumps({_VERSION_NAME: LINE_VERSION, **asdict(self)}, allow_nan=False).encode(
+        return json.dumps({VERSION_NAME: LINE_VERSION, **asdict(self)}, allow_nan=False).encode(
             "ascii"
         ) + b"\n"  # fmt: skip
 
@@ -77,7 +77,7 @@ class PastRun:
             found = orjson.loads(line)
         except orjson.JSONDecodeError:
             return None
-        if not isinstance(found, dict) or found.get(_VERSION_NAME) != LINE_VERSION:
+        if not isinstance(found, dict) or found.get(VERSION_NAME) != LINE_VERSION:
             return None
         if not all(name in found and is_it(found[name]) for name, is_it in _FORMS.items()):
             return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from runinference_metrics.bigquery import addresses
 from runinference_metrics.dataflow import workers
 from runinference_metrics.errors import RunFailed, UserError
 from runinference_metrics.models.folder import ModelFolder
@@ -21,6 +22,7 @@ from runinference_metrics.running import (
     named_model,
     output,
     right_labels,
+    tables,
     thresholds,
 )
 from runinference_metrics.running.preview import Previewed, previewed
@@ -66,14 +68,20 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
         with _noted(faults):
             settings = elsewhere.reachable(settings, options)
             workers.configure(settings, options)
-    found = None
+    found, loading = None, None
     with _noted(faults):
-        found = previewed(
-            input.check_input(settings.input, settings.output, settings.output_format), settings
+        loading = tables.loading(settings, options)
+        settings = tables.with_folder(settings, loading)
+        if loading:
+            tables.check(loading)
+    with _noted(faults):
+        listed = tables.listed(settings, options) or input.check_input(
+            settings.input, settings.output, settings.output_format
         )
+        found = previewed(listed, settings)
         faults.extend(found.errors)
-        output.output_of(settings, found.previews)
-    if settings.output:
+        output.output_of(settings, found.previews, loading is not None)
+    if settings.output and not addresses.is_table(settings.output):
         with _noted(faults):
             checks.check_output(settings)
     with _noted(faults):

@@ -17,6 +17,7 @@ from runinference_metrics.reading.listing import Listed
 from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.running.preview import format_options, row_fields
 from runinference_metrics.writing.formats import Output
+from runinference_metrics.writing.loading import Loading
 
 # Some ten thousand sentences, which take a CPU a minute: a second's search may win back more.
 _WORTH_A_SEARCH_BYTES = 1_000_000
@@ -35,6 +36,7 @@ class CheckedRun:
         thresholds: what the run must keep to be good.
         accelerator: the GPU that the inference step alone is to have, as a resource hint.
         output: how predictions are written.
+        loading: the tables into which they are loaded, if they are.
     """
 
     settings: Settings
@@ -45,6 +47,20 @@ class CheckedRun:
     thresholds: tuple[Threshold, ...] = ()
     accelerator: str | None = None
     output: Output = field(default_factory=Output)
+    loading: Loading | None = None
+
+    @property
+    def place(self) -> str:
+        """Where results are, as the user named it."""
+        if self.loading:
+            return str(self.loading.destination.table)
+        return self.settings.output
+
+    @property
+    def places(self) -> str:
+        """Where results are, and the report."""
+        folder = self.settings.output
+        return f"{self.place}, metrics.json and report.html in {folder}" if self.loading else folder
 
     def handler(
         self, progress_folder: str | None = None, ends_with_device: bool = False
@@ -84,7 +100,7 @@ class CheckedRun:
             "version": version,
             "beam_version": beam.__version__,
             "python_version": platform.python_version(),
-            "parameters": self.settings.as_parameters(),
+            "parameters": {**self.settings.as_parameters(), "output": self.place},
         }
         return Plan(
             self.settings,
@@ -99,4 +115,7 @@ class CheckedRun:
             self.thresholds,
             self.accelerator,
             self.output,
+            self.listed.table,
+            self.listed.size_bytes,
+            self.loading,
         )

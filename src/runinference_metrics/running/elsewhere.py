@@ -13,6 +13,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 from runinference_metrics import pipeline
+from runinference_metrics.bigquery import addresses
 from runinference_metrics.dataflow import needs, workers
 from runinference_metrics.dataflow.refusals import refused
 from runinference_metrics.errors import (
@@ -49,7 +50,9 @@ def reachable(settings: Settings, options: PipelineOptions) -> Settings:
     job_server.check(options)
     return dataclasses.replace(
         settings,
-        input=tuple(_absolute(one) for one in settings.input),
+        input=tuple(
+            one if addresses.is_table_or_query(one) else _absolute(one) for one in settings.input
+        ),
         # A check needs none.
         output=settings.output and _absolute(settings.output),
         model=_absolute(settings.model),
@@ -97,7 +100,7 @@ def run(checked: CheckedRun) -> None:
                 interruption.remove_unfinished(output, before)
             raise
     document = _document(job, output)
-    print_table(document, output)
+    print_table(document, checked.places)
     if checked.settings.history:
         history.check_added(checked.settings.history, document, failed)
     if failed:

@@ -31,7 +31,7 @@ def run(checked: CheckedRun) -> None:
         except ThresholdsFailed as error:
             failed = error
     output = checked.settings.output
-    print_table(documents.read(output), output)
+    print_table(documents.read(output), checked.places)
     if failed:
         raise failed
 

@@ -9,15 +9,23 @@ from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.preview import Preview
 from runinference_metrics.records.kept_types import KeptTypes, kept_types
 from runinference_metrics.records.prediction import PredictionFields, PredictionTable
-from runinference_metrics.writing.formats import Output, columns_named, has_columns, types_in
+from runinference_metrics.writing.formats import (
+    BIGQUERY,
+    PARQUET,
+    Output,
+    columns_named,
+    has_columns,
+    types_in,
+)
 
 
-def output_of(settings: Settings, previews: Sequence[Preview]) -> Output:
+def output_of(settings: Settings, previews: Sequence[Preview], to_load: bool = False) -> Output:
     """How predictions are written.
 
     Args:
         settings: the parameters.
         previews: what the first rows of the input show.
+        to_load: whether a table is to have them.
 
     Raises:
         UserError: the format cannot have what is asked for.
@@ -25,17 +33,15 @@ def output_of(settings: Settings, previews: Sequence[Preview]) -> Output:
     fields = options.output_fields(settings.output_fields)
     shards = options.shards(settings.output_shards)
     wanted = PredictionFields(fields.names, fields.most_scores)
-    table = None
-    if has_columns(settings.output_format):
-        types = types_in(settings.output_format, _types(settings, previews, "fields" in wanted))
-        table = PredictionTable(
-            wanted,
-            types,
-            columns_named(settings.output_format, types.fields.names),
-            bool(settings.text_pair_field),
-            bool(settings.label_field),
-        )
-    return Output(settings.output_format, wanted, table, shards.number, shards.most_bytes)
+    name = BIGQUERY if to_load else settings.output_format
+    if not has_columns(name):
+        return Output(name, wanted, None, shards.number, shards.most_bytes)
+    types = types_in(name, _types(settings, previews, "fields" in wanted))
+    columns = columns_named(name, types.fields.names)
+    pairs, labelled = bool(settings.text_pair_field), bool(settings.label_field)
+    table = PredictionTable(wanted, types, columns, pairs, labelled)
+    written = PARQUET if to_load else name
+    return Output(written, wanted, table, shards.number, shards.most_bytes, table.schema)
 
 
 def _types(settings: Settings, previews: Sequence[Preview], with_fields: bool) -> KeptTypes:

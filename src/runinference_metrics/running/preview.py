@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runinference_metrics.errors import UserError
 from runinference_metrics.options.settings import Settings
@@ -12,6 +12,7 @@ from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.formats import FormatOptions
 from runinference_metrics.reading.listing import Found, Listed
 from runinference_metrics.reading.preview import Preview, preview
+from runinference_metrics.reading.table_preview import table_preview
 from runinference_metrics.records.text import Text
 from runinference_metrics.running import unfit
 from runinference_metrics.running.input import why_not
@@ -60,6 +61,8 @@ class Previewed:
             reasons = ", ".join(f"{why} {count:,}" for why, count in self.listed.skipped.items())
             skipped = f"; {sum(self.listed.skipped.values()):,} skipped ({reasons})"
         number = "1 file" if files == 1 else f"{files:,} files"
+        if table := self.listed.table:
+            number = "1 table" if table.source.table else "a query that reads"
         return f"Input: {number}, {size}{looked_at}: {', '.join(self._formats())}{skipped}"
 
     def _formats(self) -> Iterator[str]:
@@ -112,17 +115,25 @@ def previewed(listed: Listed, settings: Settings) -> Previewed:
         settings: the parameters.
     """
     fields, options = row_fields(settings), format_options(settings)
+    given = listed.table
 
     def one(file: Found) -> Preview | UserError:
         try:
+            if given:
+                return table_preview(given, fields)
             return preview(file.path, file.size_bytes, fields, options)
+        except UserError as error:
+            return error
         except Exception as error:
+            what = "files" if given is None else "tables and queries"
             got = f"{file.path!r}: {why_not(error)}"
-            return UserError("input", "files that can be read", got)
+            return UserError("input", f"{what} that can be read", got)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         found = list(pool.map(one, chosen(listed.files)))
     previews = tuple(one for one in found if isinstance(one, Preview))
+    if given and previews:
+        listed = replace(listed, files=(Found(str(given), previews[0].size_bytes),))
     errors = [one for one in found if isinstance(one, UserError)]
     remarks = [
         f"{one.path!r}: all of its {'' if one.whole else 'first '}{one.rows:,} rows are blank"

@@ -17,6 +17,7 @@ from runinference_metrics.running import (
     output,
     preview,
     right_labels,
+    tables,
     thresholds,
 )
 from runinference_metrics.running.checked import CheckedRun
@@ -43,10 +44,16 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         named_model.refuse(settings)
         settings = elsewhere.reachable(settings, beam_options)
         hint = workers.configure(settings, beam_options)
-    listed = input.check_input(settings.input, settings.output, settings.output_format)
+    loading = tables.loading(settings, beam_options)
+    settings = tables.with_folder(settings, loading)
+    listed = tables.listed(settings, beam_options) or input.check_input(
+        settings.input, settings.output, settings.output_format
+    )
     previewed = preview.previewed(listed, settings)
     preview.refuse(previewed)
-    written = output.output_of(settings, previewed.previews)
+    written = output.output_of(settings, previewed.previews, loading is not None)
+    if loading:
+        tables.check(loading)
     old = checks.check_output(settings)
     history.check(settings, listed)
     if local:
@@ -66,4 +73,8 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     make_folder(settings.output)
     checks.remove(old)
     preview.announce(previewed, logs.say, remarks)
-    run_checked(CheckedRun(settings, listed, prices, beam_options, names, kept, hint, written))
+    run_checked(
+        CheckedRun(
+            settings, previewed.listed, prices, beam_options, names, kept, hint, written, loading
+        )
+    )

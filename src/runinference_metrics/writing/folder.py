@@ -16,7 +16,7 @@ REPORT_FILE = "report.html"
 # What a run leaves in its folder: predictions in any format.
 RESULT_PATTERNS = (
     f"{PREDICTIONS}-*-of-*.*",
-    f"{DEAD_LETTERS}-*-of-*.jsonl",
+    f"{DEAD_LETTERS}-*-of-*.*",
     METRICS_FILE,
     REPORT_FILE,
 )

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from runinference_metrics.bigquery import schemas
 from runinference_metrics.errors import UserError
 from runinference_metrics.records.kept_types import KeptTypes
 from runinference_metrics.records.prediction import (
@@ -15,11 +16,12 @@ from runinference_metrics.records.prediction import (
     PredictionFields,
     PredictionTable,
 )
-from runinference_metrics.writing import shard_files
-from runinference_metrics.writing.avro_schema import nearest
+from runinference_metrics.writing import avro_schema, shard_files
 from runinference_metrics.writing.shard_files import ShardFile
 
 JSON_LINES, CSV, PARQUET, AVRO = "jsonl", "csv", "parquet", "avro"
+# A table, into which files of Parquet are loaded.
+BIGQUERY = "BigQuery"
 _GZIP = ".gz"
 
 
@@ -30,9 +32,10 @@ class Output:
     Args:
         name: the format: `jsonl`, `csv`, each with `.gz` or without, `parquet` or `avro`.
         wanted: the fields.
-        table: the columns, where the format has columns.
+        table: makes the columns of predictions, where the format has columns.
         num_shards: how many files there are to be; 0 for as many as come.
         max_shard_bytes: no file gets more rows when it has so many bytes; None for no limit.
+        schema: the columns of what is written, where the format has columns.
     """
 
     name: str = JSON_LINES
@@ -40,6 +43,7 @@ class Output:
     table: PredictionTable | None = None
     num_shards: int = 0
     max_shard_bytes: int | None = None
+    schema: pa.Schema | None = None
 
     @property
     def suffix(self) -> str:
@@ -50,14 +54,14 @@ class Output:
         """A shard to be written."""
         kind, compressed = self.name.removesuffix(_GZIP), self.name.endswith(_GZIP)
         made: Any
-        if self.table is None:
+        if self.schema is None:
             made = shard_files.JsonLines(stream, compressed)
         elif kind == CSV:
-            made = shard_files.Csv(stream, compressed, self.table.schema)
+            made = shard_files.Csv(stream, compressed, self.schema)
         elif kind == PARQUET:
-            made = shard_files.Parquet(stream, self.table.schema)
+            made = shard_files.Parquet(stream, self.schema)
         else:
-            made = shard_files.Avro(stream, self.table.schema)
+            made = shard_files.Avro(stream, self.schema)
         return made
 
 
@@ -73,12 +77,16 @@ def types_in(name: str, found: KeptTypes) -> KeptTypes:
         name: the format.
         found: those of the input.
     """
-    if name != AVRO:
+    if name not in _NEAREST:
         return found
+    nearest = _NEAREST[name]
     return KeptTypes(
         found.id and nearest(found.id),
         pa.schema([(one.name, nearest(one.type)) for one in found.fields]),
     )
+
+
+_NEAREST = {AVRO: avro_schema.nearest, BIGQUERY: schemas.nearest}
 
 
 def columns_named(name: str, fields: Sequence[str]) -> tuple[str, ...]:
@@ -98,8 +106,8 @@ def columns_named(name: str, fields: Sequence[str]) -> tuple[str, ...]:
     columns = []
     for field in fields:
         column = field
-        if name in (PARQUET, AVRO):
-            column = re.sub(r"\W", "_", field, flags=re.ASCII if name == AVRO else re.NOFLAG)
+        if name in (PARQUET, AVRO, BIGQUERY):
+            column = re.sub(r"\W", "_", field, flags=re.NOFLAG if name == PARQUET else re.ASCII)
             column = f"_{column}" if column[:1].isdigit() or not column else column
         if column.lower() in COLUMNS:
             column = f"input_{column}"

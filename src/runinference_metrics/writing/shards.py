@@ -5,18 +5,23 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.coders import BytesCoder
 from apache_beam.io.filebasedsink import FileBasedSink
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 
 from runinference_metrics.records import names
 from runinference_metrics.records.prediction import lines
 from runinference_metrics.records.record import ClassifiedBatch, Rejected
+from runinference_metrics.writing.dead_letters import DEAD_LETTER_SCHEMA, dead_letter_columns
 from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS, in_folder
-from runinference_metrics.writing.formats import Output
+from runinference_metrics.writing.formats import PARQUET, Output
 from runinference_metrics.writing.shard_files import ShardFile
+
+# A column costs some hundred bytes however few rows it has.
+_LETTERS_A_BLOCK = 1000
 
 
 class _Blocks(beam.DoFn):
@@ -36,16 +41,32 @@ class _Blocks(beam.DoFn):
             yield b"\n".join(lines(batch, self._output.wanted))
 
 
-class _DeadLetterLines(beam.DoFn):
-    """Rejected rows as JSON lines, counted by reason."""
+class _DeadLetterBlocks(beam.DoFn):
+    """Rejected rows as JSON lines or columns, counted by reason."""
 
-    def __init__(self) -> None:
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self._dead_lettered = Metrics.counter(names.OWN_NAMESPACE, names.DEAD_LETTERED)
 
-    def process(self, rejected: Rejected) -> Iterator[bytes]:
+    def start_bundle(self) -> None:
+        self._held: list[Rejected] = []
+
+    def process(self, rejected: Rejected) -> Iterator[bytes | pa.RecordBatch]:
         self._dead_lettered.inc()
         Metrics.counter(names.OWN_NAMESPACE, names.REASON_PREFIX + rejected.reason).inc()
-        yield rejected.json_line()
+        if self._output.schema is None:
+            yield rejected.json_line()
+            return
+        self._held.append(rejected)
+        if len(self._held) == _LETTERS_A_BLOCK:
+            yield dead_letter_columns(self._held)
+            self._held = []
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._held:
+            window = GlobalWindow()
+            block = dead_letter_columns(self._held)
+            yield WindowedValue(block, window.max_timestamp(), (window,))
 
 
 class _Sink(FileBasedSink):
@@ -106,19 +127,22 @@ class WritePredictions(beam.PTransform):
 
 
 class WriteDeadLetters(beam.PTransform):
-    """Rejected rows into `dead_letters-SSSSS-of-NNNNN.jsonl`."""
+    """Rejected rows into `dead_letters-SSSSS-of-NNNNN.jsonl`; or into Parquet, to be loaded.
 
-    def __init__(self, folder: str) -> None:
+    Args:
+        folder: the output folder.
+        to_load: whether a table is to have them.
+    """
+
+    def __init__(self, folder: str, to_load: bool = False) -> None:
         super().__init__()
-        self._folder = folder
+        self._output = Output(PARQUET, schema=DEAD_LETTER_SCHEMA) if to_load else Output()
+        self._prefix = in_folder(folder, DEAD_LETTERS)
 
     def expand(self, rejected: beam.PCollection) -> beam.PCollection:
         """Applies the transform."""
         return (
             rejected
-            | "Format" >> beam.ParDo(_DeadLetterLines()).with_output_types(bytes)
-            | "Write"
-            >> beam.io.WriteToText(
-                in_folder(self._folder, DEAD_LETTERS), file_name_suffix=".jsonl", coder=BytesCoder()
-            )
+            | "Format" >> beam.ParDo(_DeadLetterBlocks(self._output))
+            | "Write" >> beam.io.Write(_Sink(self._prefix, self._output))
         )

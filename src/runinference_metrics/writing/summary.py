@@ -2,10 +2,12 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 
 from runinference_metrics.errors import RunFailed, both
 from runinference_metrics.metrics import accounts, verdicts
@@ -20,15 +22,31 @@ from runinference_metrics.report import page
 from runinference_metrics.writing import history
 from runinference_metrics.writing.documents import write_metrics
 from runinference_metrics.writing.folder import REPORT_FILE, in_folder, write_whole
+from runinference_metrics.writing.loading import Loading
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables that get what is written.
+
+    Args:
+        loading: which, and how.
+        schema: the columns of predictions.
+    """
+
+    loading: Loading
+    schema: pa.Schema
 
 
 class _WriteSummaryFn(beam.DoFn):
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None,
         thresholds: Sequence[Threshold], limits: Limits, history: str = "",
+        tables: Tables | None = None,
     ) -> None:  # fmt: skip
+        self._tables = tables
         self._folder = folder
         self._facts = facts
         self._prices = prices
@@ -49,12 +67,27 @@ class _WriteSummaryFn(beam.DoFn):
         # Last: the figures of a failed run are what one wants to look at. When the runner tries
         # this step again, each file is replaced whole.
         failed = lost or verdicts.failure(document["thresholds"])
+        if self._tables:
+            failed = self._load(self._tables, shards, failed)
+            self._tables.loading.add_run(past_run(document))
         if self._history:
             self._add_to_history(past_run(document), failed)
         if failed:
             raise failed
         if nothing := accounts.nothing_to_predict(summary):
             _LOG.warning(nothing)
+
+    def _load(
+        self, tables: Tables, shards: Sequence[Iterable[str]], failed: RunFailed | None
+    ) -> RunFailed | None:
+        """Loads the tables of a run that is good; of another they stay as they are."""
+        loading = tables.loading
+        if failed:
+            where = f"{loading.destination.table} is as it was; the rows are in {loading.folder}."
+            return both(failed, RunFailed(where))
+        predictions, rejected = (sorted(one) for one in shards)
+        loading.load(tables.schema, predictions, rejected)
+        return None
 
     def _add_to_history(self, run: PastRun, failed: RunFailed | None) -> None:
         try:
@@ -74,15 +107,16 @@ class WriteSummary(beam.PTransform):
         shards: collections of the files written; the summary waits for them.
         limits: the run fails, when all is written, if it lost more.
         history: the file to which the run adds a line, also if it failed so; "" for none.
+        tables: the tables into which the files are loaded, if they are, when the run is good.
     """
 
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None,
         thresholds: Sequence[Threshold], shards: Sequence[beam.PCollection], limits: Limits,
-        history: str = "",
+        history: str = "", tables: Tables | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._writer = _WriteSummaryFn(folder, facts, prices, thresholds, limits, history)
+        self._writer = _WriteSummaryFn(folder, facts, prices, thresholds, limits, history, tables)
         self._shards = [beam.pvalue.AsIter(one) for one in shards]
 
     def expand(self, summary: beam.PCollection) -> beam.PCollection:
