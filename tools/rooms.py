@@ -37,12 +37,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "dataflow": ("bigquery", "environment", "metrics", "options", "records"),
     "pipeline": ("bigquery", "inference", "metrics", "options", "reading", "records", "writing"),
     "running": (
-        "bigquery", "bundling", "classifier", "dataflow", "environment", "inference", "metrics", "models",
-        "options", "pipeline", "reading", "records", "report", "writing",
+        "bigquery", "bundling", "classifier", "dataflow", "environment", "inference", "metrics",
+        "models", "options", "pipeline", "reading", "records", "report", "writing",
     ),
     "commands": (
-        "bigquery", "bundling", "dataflow", "environment", "metrics", "options", "reading", "report", "running",
-        "writing",
+        "bigquery", "bundling", "dataflow", "environment", "metrics", "options", "reading",
+        "report", "running", "writing",
     ),
     "__main__": ("commands",),
 }  # fmt: skip

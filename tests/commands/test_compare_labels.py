@@ -122,8 +122,8 @@ def test_other_texts_are_tested_for_drift(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--flips={tmp}/f"], "RUN takes output folders with their predictions-*.jsonl; got"),
-        (["--labels=yes"], "RUN takes output folders with their predictions-*.jsonl; got"),
+        (["--flips={tmp}/f"], "RUN takes output folders with their predictions; got"),
+        (["--labels=yes"], "RUN takes output folders with their predictions; got"),
         (["--labels=perhaps"], "--labels"),
         (["--labels=no", "--flips={tmp}/f"], "--flips takes a file with two runs, whose labels"),
         (["{tmp}/b", "--flips={tmp}/f"], "--flips takes a file with two runs, whose labels"),

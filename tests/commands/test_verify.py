@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from runinference_metrics.__main__ import main
 from runinference_metrics.commands import recount as verify
-from runinference_metrics.commands import shard_lines
+from runinference_metrics.commands import shard_rows
 from runinference_metrics.commands.recount import _twice
+from runinference_metrics.commands.shard_rows import Shard
 
 PREDICTIONS = "predictions-00000-of-00001.jsonl"
 DEAD_LETTERS = "dead_letters-00000-of-00001.jsonl"
@@ -219,7 +220,7 @@ def test_a_folder_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_a_line_of_any_length_does_not_fill_the_memory(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_lines, "_MAX_LINE_BYTES", 100_000)
+    monkeypatch.setattr(shard_rows, "_MAX_LINE_BYTES", 100_000)
     with (folder / PREDICTIONS).open("ab") as stream:
         stream.write(b"x" * 200_000)
     assert main(["verify", str(folder)]) == 1
@@ -243,7 +244,8 @@ def test_equal_hashes_of_different_rows_are_no_difference(
         # As many rows as there may be share a hash.
         patch.setattr(verify, "hash", lambda key: key[1] % hashes, raising=False)
         found = verify.Recount()
-        differences = _twice([str(path)], verify._count([str(path)], found))
+        shards = [Shard("predictions", str(path))]
+        differences = _twice(shards, verify._count(shards, found))
     assert found.predictions == len(rows)
     repeated = sorted({row for row in rows if rows.count(row) > 1})
     named = [f"row {position} of {source!r} is there {rows.count((source, position))} times"

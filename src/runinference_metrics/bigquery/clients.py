@@ -8,6 +8,18 @@ if TYPE_CHECKING:
     from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 
+def own_project() -> str:
+    """The project of whoever is logged in; "" if nobody is."""
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        _, found = google.auth.default()
+    except GoogleAuthError:
+        return ""
+    return found or ""
+
+
 @cache
 def tables(project: str) -> "Client":
     """The client of tables and jobs.

@@ -87,5 +87,5 @@ def _changes(
     except OSError as error:
         raise RunFailed(f"The predictions of {first} or {other} cannot be read: {error}") from error
     if asked:
-        raise UserError("RUN", "output folders with their predictions-*.jsonl", repr(without[0]))
+        raise UserError("RUN", "output folders with their predictions", repr(without[0]))
     return None, iter(())

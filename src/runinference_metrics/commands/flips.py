@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 import orjson
 
-from runinference_metrics.commands.shard_lines import lines_of
-from runinference_metrics.errors import RunFailed
+from runinference_metrics.commands.shard_rows import Shard
+from runinference_metrics.errors import RunFailed, UserError
+from runinference_metrics.options.output import output_fields
 from runinference_metrics.report.label_changes import LabelChanges
-from runinference_metrics.writing.folder import RESULT_PATTERNS, matching
+from runinference_metrics.writing import documents
+from runinference_metrics.writing.folder import PREDICTIONS, RESULT_PATTERNS, matching
 
 _MOST_EXAMPLES = 20
 _LONGEST_TEXT = 300
 # Pairs of labels that are shown; a model of a thousand has a million.
 _MOST_PAIRS = 20
+# What is needed of a prediction, and what else is shown.
+_NEEDED = ("label", "score", "source", "position")
+_NAMES = (*_NEEDED, "text", "text_pair", "scores", "right_label", "id")
 BY_ROW, BY_ID = "file and line", "id"
 
 
@@ -47,15 +52,17 @@ class _Predictions:
     def rows(self) -> Iterator[dict[str, Any]]:
         """All predictions again, as they are written."""
         for path in _shards(self.folder):
-            for number, line in lines_of(path):
-                try:
-                    row = orjson.loads(line)
-                    row["label"], row["score"], row["source"], row["position"]
-                except (ValueError, KeyError, TypeError) as error:
+            shard = Shard(PREDICTIONS, path)
+            for number, row in shard.rows(_NAMES):
+                fault = row if isinstance(row, str) else ""
+                missing = [one for one in _NEEDED if isinstance(row, dict) and one not in row]
+                if fault or missing:
+                    why = fault or (f"it has no {', '.join(missing)}, as predictions have")
                     raise RunFailed(
-                        f"{path}, line {number:,} is no prediction ({error}); `verify` says what "
-                        "else is wrong there."
-                    ) from error
+                        f"{path}, {shard.unit} {number:,} is no prediction that can be compared "
+                        f"({why}); `verify` says what else is wrong there."
+                    )
+                assert isinstance(row, dict)
                 yield row
 
 
@@ -104,6 +111,8 @@ def changes(first: str, other: str) -> tuple[LabelChanges, Iterator[dict[str, An
     Raises:
         RunFailed: a shard cannot be read.
     """
+    for folder in (first, other):
+        _check_fields(folder)
     names: dict[str, int] = {}
     one, two = _read(first, names), _read(other, names)
     by, in_one, in_two = _matched(one, two)
@@ -144,6 +153,17 @@ def changes(first: str, other: str) -> tuple[LabelChanges, Iterator[dict[str, An
     return found, iter(sorted(flips, key=lambda flip: (flip["source"], flip["position"])))
 
 
+def _check_fields(folder: str) -> None:
+    """Raises UserError where predictions were written without what is compared."""
+    asked = str(documents.read(folder)["run"]["parameters"].get("output_fields", ""))
+    fields = output_fields(asked)
+    missing = [one for one in (*_NEEDED, "text", "scores") if one not in fields.names]
+    if missing or fields.most_scores:
+        what = ", ".join(missing) or "scores of all labels"
+        takes = "folders whose predictions have all that is compared"
+        raise UserError("RUN", takes, f"{folder!r} without {what}, by --output_fields={asked}")
+
+
 def _matched(one: _Predictions, two: _Predictions) -> tuple[str, np.ndarray, np.ndarray]:
     """By what most rows are in both, and the places of these in each."""
     found = BY_ROW, *_common(one.keys[BY_ROW], two.keys[BY_ROW])
@@ -177,7 +197,7 @@ def _flips(one: _Predictions, two: _Predictions, by: str, keys: set[int]) -> lis
     for row in two.rows():
         if (key := _key(row, by)) in keys:
             old = before[key]
-            texts = [row["text"], *([row["text_pair"]] if "text_pair" in row else [])]
+            texts = [row[one] for one in ("text", "text_pair") if one in row]
             found.append(
                 {
                     "text": [_beginning(text) for text in texts],

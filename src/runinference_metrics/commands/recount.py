@@ -1,18 +1,19 @@
 """Recounting an output folder from its shards, against its metrics.json."""
 
 import os
-import re
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import orjson
 
-from runinference_metrics.commands.shard_lines import lines_of
+from runinference_metrics.commands.shard_names import checked_names, kind_of
+from runinference_metrics.commands.shard_rows import Row, Shard, tables_of
 from runinference_metrics.errors import RunFailed
 from runinference_metrics.metrics.files import fingerprint, fingerprint_of
+from runinference_metrics.options.output import output_fields
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import (
     DEAD_LETTERS,
@@ -22,7 +23,11 @@ from runinference_metrics.writing.folder import (
     unfinished_in,
 )
 
-_SHARD = re.compile(rf"({PREDICTIONS}|{DEAD_LETTERS})-(\d{{5,}})-of-(\d{{5,}})\.jsonl")
+# What is needed of predictions and of dead letters.
+_NAMES = {
+    PREDICTIONS: ("label", "source", "position", "right_label"),
+    DEAD_LETTERS: ("reason", "source", "position"),
+}
 # Of each kind of difference; the first ones show what is wrong, a million more do not.
 _MOST_NAMED = 5
 
@@ -41,6 +46,7 @@ class Recount:
         files: input files of which there is a row.
         files_fingerprint: see `metrics.files.fingerprint_of`; the sum of theirs.
         differences: what is wrong, a sentence each.
+        unseen: what predictions do not have of what is compared, as the run was asked for.
     """
 
     predictions: int = 0
@@ -51,6 +57,12 @@ class Recount:
     files: int = 0
     files_fingerprint: int = 0
     differences: list[str] = field(default_factory=list)
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether predictions say which row of which file they are of."""
+        return not {"source", "position"} & {*self.unseen}
 
     @property
     def dead_letters(self) -> int:
@@ -59,30 +71,32 @@ class Recount:
 
 
 class _Row:
-    """What verifying needs of a line.
+    """What verifying needs of a row.
 
     Args:
         kind: `PREDICTIONS` or `DEAD_LETTERS`.
-        line: the line.
+        row: the row, or why it is none.
+        unseen: what predictions do not have.
 
     Raises:
-        ValueError: the line is none of this kind; says why, without quoting it.
+        ValueError: the row is none of this kind; says why, without quoting it.
     """
 
     __slots__ = ("key", "name", "right_label")
 
-    def __init__(self, kind: str, line: bytes) -> None:
-        row = orjson.loads(line)
-        name, source, position = (
-            row.get(one) if isinstance(row, dict) else None
-            for one in ("label" if kind == PREDICTIONS else "reason", "source", "position")
-        )
-        if not (isinstance(name, str) and isinstance(source, str) and isinstance(position, int)):
-            what = "label" if kind == PREDICTIONS else "reason"
-            raise ValueError(f"it is no JSON object with {what}, source and position")
-        self.name = name
+    def __init__(self, kind: str, row: Row, unseen: Collection[str]) -> None:
+        if isinstance(row, str):
+            raise ValueError(row)
+        # Dead letters have all of their fields.
+        left_out = unseen if kind == PREDICTIONS else ()
+        for name in _NAMES[kind][:3]:
+            wanted = int if name == "position" else str
+            if name not in left_out and not isinstance(row.get(name), wanted):
+                what = "label" if kind == PREDICTIONS else "reason"
+                raise ValueError(f"it is no JSON object with {what}, source and position")
+        self.name = row.get(_NAMES[kind][0], "")
         self.right_label = row.get("right_label")
-        self.key = (source, position)
+        self.key = (row.get("source", ""), row.get("position", 0))
 
 
 def verify(folder: str) -> tuple[dict[str, Any], Recount]:
@@ -92,7 +106,8 @@ def verify(folder: str) -> tuple[dict[str, Any], Recount]:
     for a hundred million rows, 0.2 GB for a million files.
 
     Args:
-        folder: an output folder, local or gs://.
+        folder: an output folder, local or gs://; or where the metrics.json lies of a run whose
+            results are in tables.
 
     Returns:
         The content of metrics.json, and what was counted.
@@ -102,69 +117,46 @@ def verify(folder: str) -> tuple[dict[str, Any], Recount]:
         RunFailed: a shard cannot be read.
     """
     document = documents.read(folder)
-    found = Recount()
+    parameters = document["run"]["parameters"]
+    fields = output_fields(str(parameters.get("output_fields", ""))).names
+    found = Recount(unseen=tuple(one for one in _NAMES[PREDICTIONS] if one not in fields))
     try:
-        shards = sorted(matching(folder, RESULT_PATTERNS[:2]))
-        found.differences += [
-            f"{os.path.basename(one.rstrip('/'))} is there: another run is going on, or was killed"
-            for one in unfinished_in(folder)
-        ]
-        _check_shards(shards, found)
+        shards = tables_of(str(parameters.get("output", ""))) or _shards(folder, found)
         keys = _count(shards, found)
-        found.differences += _twice(shards, keys)
+        if found.has_keys:
+            found.differences += _twice(shards, keys)
     except OSError as error:
         raise RunFailed(f"{folder} cannot be read: {error}") from error
     _compare(document, found)
     return document, found
 
 
-def _check_shards(paths: list[str], found: Recount) -> None:
-    """Every shard's name says how many there are: all must be there, of one run."""
-    numbers: dict[tuple[str, int], set[int]] = defaultdict(set)
-    for path in paths:
-        if parts := _SHARD.fullmatch(os.path.basename(path)):
-            found.shards[parts[1]] += 1
-            numbers[parts[1], int(parts[3])].add(int(parts[2]))
-        else:
-            found.differences.append(f"{os.path.basename(path)} is not named as a shard")
-    for kind in (PREDICTIONS, DEAD_LETTERS):
-        totals = sorted(total for one, total in numbers if one == kind)
-        if not totals:
-            found.differences.append(f"there is no shard of {kind}")
-        if len(totals) > 1:
-            listed = " and ".join(f"{total:05}" for total in totals)
-            found.differences.append(f"there are shards of {kind} of several runs: of {listed}")
-        for total in totals:
-            missing = sorted(set(range(total)) - numbers[kind, total])
-            names = [f"{kind}-{one:05}-of-{total:05}.jsonl" for one in missing[:_MOST_NAMED]]
-            if missing:
-                found.differences.append(f"missing: {_listed(names, len(missing))}")
+def _shards(folder: str, found: Recount) -> list[Shard]:
+    """The files of a folder, which must be all of one run."""
+    shards = sorted(matching(folder, RESULT_PATTERNS[:2]))
+    found.differences += [
+        f"{os.path.basename(one.rstrip('/'))} is there: another run is going on, or was killed"
+        for one in unfinished_in(folder)
+    ]
+    found.shards, wrong = checked_names(shards)
+    found.differences += wrong
+    return [Shard(kind_of(one), one) for one in shards]
 
 
-def _listed(names: list[str], total: int) -> str:
-    more = total - len(names)
-    return ", ".join(names) + (f" and {more:,} more" if more else "")
-
-
-def _kind(path: str) -> str:
-    name = os.path.basename(path)
-    return PREDICTIONS if name.startswith(PREDICTIONS) else DEAD_LETTERS
-
-
-def _count(paths: list[str], found: Recount) -> "array[int]":
-    """Counts all lines, and the files they came from; returns a hash of each row's key."""
+def _count(shards: list[Shard], found: Recount) -> "array[int]":
+    """Counts all rows, and the files they came from; returns a hash of each row's key."""
     keys = array("q")
     sources: set[str] = set()
-    for path in paths:
-        kind, bad = _kind(path), 0
-        for number, line in lines_of(path):
+    for shard in shards:
+        kind, bad = shard.kind, 0
+        for number, values in shard.rows(_NAMES[kind]):
             try:
-                row = _Row(kind, line)
+                row = _Row(kind, values, found.unseen)
             except ValueError as error:
                 bad += 1
                 if bad <= _MOST_NAMED:
                     found.differences.append(
-                        f"{os.path.basename(path)}, line {number:,} cannot be used: {error}"
+                        f"{shard.name}, {shard.unit} {number:,} cannot be used: {error}"
                     )
                 continue
             keys.append(hash(row.key))
@@ -181,14 +173,14 @@ def _count(paths: list[str], found: Recount) -> "array[int]":
                 found.reasons[row.name] += 1
         if bad > _MOST_NAMED:
             found.differences.append(
-                f"{os.path.basename(path)} has {bad - _MOST_NAMED:,} more such lines"
+                f"{shard.name} has {bad - _MOST_NAMED:,} more such {shard.unit}s"
             )
     found.files = len(sources)
     found.files_fingerprint %= 2**64
     return keys
 
 
-def _twice(paths: list[str], keys: "array[int]") -> list[str]:
+def _twice(shards: list[Shard], keys: "array[int]") -> list[str]:
     """The rows that are there more than once.
 
     Equal hashes may be chance, so the rows that have them are looked at again, by their names.
@@ -199,10 +191,10 @@ def _twice(paths: list[str], keys: "array[int]") -> list[str]:
     if not suspects:
         return []
     seen: Counter[tuple[str, int]] = Counter()
-    for path in paths:
-        for _, line in lines_of(path):
+    for shard in shards:
+        for _, values in shard.rows(_NAMES[shard.kind]):
             try:
-                key = _Row(_kind(path), line).key
+                key = _Row(shard.kind, values, ()).key
             except ValueError:
                 continue
             if hash(key) in suspects:
@@ -237,13 +229,14 @@ def _compare(document: dict[str, Any], found: Recount) -> None:
         for reason in sorted({*by_reason, *found.reasons})
     ]
     # The Dataflow API knows no labels.
-    if document["run"].get("source") == "pipeline":
+    if document["run"].get("source") == "pipeline" and "label" not in found.unseen:
         labels = {one["label"]: one["texts"] for one in document["labels"]}
         pairs += [
             (f"predictions of {label}", labels.get(label, 0), found.labels[label])
             for label in sorted({*labels, *found.labels})
         ]
-    for label in (document["quality"] or {}).get("labels", []):
+    quality = document["quality"] or {} if not {"label", "right_label"} & {*found.unseen} else {}
+    for label in quality.get("labels", []):
         name = label["label"]
         right, wrong = (found.right_labels[name, one] for one in (True, False))
         pairs.append((f"rows whose right label is {name}", label["right"], right + wrong))
@@ -253,7 +246,7 @@ def _compare(document: dict[str, Any], found: Recount) -> None:
         for name, said, counted in pairs
         if said != counted
     ]
-    if files:
+    if files and found.has_keys:
         found.differences += _compare_files(files, found)
 
 
