@@ -26,7 +26,7 @@ from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.writing.formats import Output
 from runinference_metrics.writing.loading import Loading
 from runinference_metrics.writing.shards import WriteDeadLetters, WritePredictions
-from runinference_metrics.writing.summary import Tables, WriteSummary
+from runinference_metrics.writing.summary import History, Tables, WriteSummary
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Plan:
         table: the table or query that is read, if no files are.
         table_bytes: how large that is.
         loading: the tables into which results are loaded, if they are.
+        histories: the files and tables to which the run is added.
     """
 
     settings: Settings
@@ -65,6 +66,7 @@ class Plan:
     table: Input | None = None
     table_bytes: int = 0
     loading: Loading | None = None
+    histories: Sequence[History] = ()
 
     @property
     def reading(self) -> ReadBatches | ReadTable:
@@ -113,7 +115,7 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
             plan.thresholds,
             [predictions, dead_letters],
             Limits(settings.max_failure_rate, settings.max_failed_files),
-            settings.history,
+            plan.histories,
             plan.tables,
         )
     )

@@ -5,6 +5,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from runinference_metrics.bigquery import clients
+from runinference_metrics.bigquery.addresses import TableError, destination, is_table
 from runinference_metrics.errors import FlagError, UserError
 from runinference_metrics.metrics.document import costs
 from runinference_metrics.metrics.history import past_run
@@ -16,8 +18,10 @@ from runinference_metrics.report.history import over_runs
 from runinference_metrics.report.table import print_table
 from runinference_metrics.running import history as history_at_launch
 from runinference_metrics.running import thresholds
+from runinference_metrics.running.input import why_not
 from runinference_metrics.writing import documents, history
 from runinference_metrics.writing.folder import REPORT_FILE, in_folder, make_folder
+from runinference_metrics.writing.runs_table import RunsTable
 
 
 def main(argv: Sequence[str]) -> None:
@@ -37,8 +41,8 @@ def main(argv: Sequence[str]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "FOLDER", nargs="?", type=place("FOLDER"),
-        help="an output folder, or its metrics.json; or a history, a .jsonl file",
+        "FOLDER", nargs="?", type=place("FOLDER", tables=True),
+        help="an output folder, or its metrics.json; or a history, a .jsonl file or a table",
     )  # fmt: skip
     parser.add_argument("--job_id", help="a Dataflow job's id; needs --project and --region")
     parser.add_argument("--project", help="the job's project")
@@ -54,19 +58,21 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--output", type=place("output"),
                         help="the folder for metrics.json and report.html of a job")  # fmt: skip
     parser.add_argument(
-        "--history", type=place("history"), help="add the run of FOLDER to this history, once"
+        "--history",
+        type=place("history", tables=True),
+        help="add the run of FOLDER to this history, once",
     )
     parser.add_argument(
         "--html", type=place("html"), help="the page of a history (default: beside it)"
     )
     parser.add_argument("--dataflow_endpoint", help="another address of the Dataflow API")
     given = parser.parse_args(list(argv))
-    of_history = (given.FOLDER or "").endswith(".jsonl")
+    of_history = (given.FOLDER or "").endswith(".jsonl") or is_table(given.FOLDER or "")
     _check_together(given, of_history)
     if of_history:
         _report_history(given.FOLDER, given.html)
         return
-    if given.history:
+    if given.history and not is_table(given.history):
         history_at_launch.check_file(given.history)
     prices = _prices(given.prices)
     if bool(given.FOLDER) == bool(given.job_id):
@@ -89,21 +95,29 @@ def _check_together(given: argparse.Namespace, of_history: bool) -> None:
             takes = "an output folder as FOLDER" if flag != "job_id" else "no FOLDER beside it"
             raise UserError(flag, takes, f"{value!r} with the history {given.FOLDER!r}")
     if given.html and not of_history:
-        takes = "a file where FOLDER is a history, a .jsonl file"
+        takes = "a file where FOLDER is a history, a .jsonl file or a table"
         raise UserError("html", takes, f"{given.html!r}: the page of a run is report.html")
-    if given.history and not given.history.endswith(".jsonl"):
-        raise UserError("history", "a .jsonl file", repr(given.history))
+    if given.history and not (given.history.endswith(".jsonl") or is_table(given.history)):
+        raise UserError("history", "a .jsonl file or a table", repr(given.history))
     if given.history and given.job_id:
         takes = "a run of FOLDER: the Dataflow API knows too little of a job for a line"
         raise UserError("history", takes, f"{given.history!r} with --job_id")
 
 
 def _report_history(path: str, html: str | None) -> None:
-    found = history.read(path, "FOLDER")
+    table = _runs_table(path, "FOLDER")
+    try:
+        found = table.read() if table else history.read(path, "FOLDER")
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError("FOLDER", "a table of runs that can be read",
+                        f"{path!r}: {why_not(error)}") from error  # fmt: skip
     if not found.runs:
         got = f"{path!r}, in which there is no line of a run"
         raise UserError("FOLDER", "a history to which a run has added its line", got)
-    target = html or f"{path.removesuffix('.jsonl')}.html"
+    beside = table.table.name if table else path.removesuffix(".jsonl")
+    target = html or f"{beside}.html"
     shown = over_runs(found, path)
     documents.write_page(target, history_table.render(shown))
     history_table.print_history(shown, target)
@@ -113,8 +127,23 @@ def _add(document: dict[str, Any], folder: str, path: str) -> None:
     if document["run"]["source"] != "pipeline":
         takes = "a run whose metrics.json the run itself has written"
         raise UserError("history", takes, f"that of {folder!r}, which is of the Dataflow API")
+    if table := _runs_table(path, "history"):
+        table.add(past_run(document))
+        print(f"Added to {path}, unless it was in it already")
+        return
     added = history.append(path, past_run(document))
     print(f"{'Added to' if added else 'Already in'} {path}")
+
+
+def _runs_table(path: str, flag: str) -> RunsTable | None:
+    """The table of runs that an address means; None where it is a file's."""
+    try:
+        found = destination(path)
+    except TableError as error:
+        raise UserError(flag, error.takes, error.got) from None
+    if found is None:
+        return None
+    return RunsTable(found.table, clients.own_project() or found.table.project)
 
 
 def _prices(path: str | None) -> Prices | None:

@@ -94,7 +94,12 @@ def tables_of(output: str) -> list[Shard] | None:
     found = addresses.destination(output)
     if found is None:
         return None
-    table = found.table.beside("")
+    if "$" in found.table.name:
+        raise RunFailed(
+            f"The predictions are in a partition, {found.table}, and the dead letters of other "
+            "partitions in the same table as theirs: query them."
+        )
+    table = found.table
     project = clients.own_project() or table.project
     return [
         Shard(PREDICTIONS, str(table), project),

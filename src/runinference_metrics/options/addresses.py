@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
+from runinference_metrics.bigquery.addresses import is_table
 from runinference_metrics.errors import UserError
 
 _TAKES = "local paths and addresses such as gs://bucket/object"
@@ -94,14 +95,17 @@ def address(text: str, pattern: bool = False) -> str:
     return os.path.expanduser(given) if given.startswith("~/") else given
 
 
-def place(flag: str) -> Callable[[str], str]:
+def place(flag: str, tables: bool = False) -> Callable[[str], str]:
     """What reads the address that a flag or an argument gives; it raises UserError.
 
     Args:
         flag: its name, as a UserError takes it.
+        tables: whether it may be that of a table.
     """
 
     def read(text: str) -> str:
+        if tables and is_table(text):
+            return text.strip()
         try:
             return address(text)
         except AddressError as wrong:

@@ -7,29 +7,32 @@ from runinference_metrics.options.values import AUTO
 FILES: tuple[Parameter, ...] = (
     Parameter(
         "input",
-        "Input files",
+        "Input",
         "The files to classify: one or several comma-separated patterns, local or gs://, such as "
         "gs://bucket/reviews/*.jsonl. A folder means every file in it and in its sub-folders; ** "
         "and {a,b} work too. Write ? for a comma in a file's name. Text, JSON lines and CSV, "
-        "compressed or not, Parquet and Avro are told apart by name and content.",
+        "compressed or not, Parquet and Avro are told apart by name and content. Or a table of "
+        "BigQuery, bq://project.dataset.table, or some of its rows, bq://project.dataset.table WHERE "
+        "stars > 3; or a query that begins with SELECT.",
         None,
-        "one or several comma-separated file patterns",
+        "one or several comma-separated file patterns, a table, or a query",
         values.patterns,
         "TEXT",
         form.FILES,
-        regex=form.GCS_PATTERNS,
+        regex=form.INPUT,
     ),
     Parameter(
         "output",
-        "Output folder",
+        "Output",
         "The folder, local or gs://, that receives predictions, dead letters, metrics.json and "
-        "report.html.",
+        "report.html. Or a table of BigQuery, bq://project.dataset.table, that is written when all "
+        "went well; ?partition=COLUMN&cluster=COLUMN,COLUMN may stand behind it.",
         None,
-        "a folder",
+        "a folder or a table",
         values.folder,
-        "GCS_WRITE_FOLDER",
+        "TEXT",
         form.FILES,
-        regex=form.GCS_FOLDER,
+        regex=form.OUTPUT,
     ),
     Parameter(
         "text_field",
@@ -95,7 +98,7 @@ FILES: tuple[Parameter, ...] = (
     Parameter(
         "output_format",
         "Output format",
-        "How predictions are written. Dead letters are always JSON lines.",
+        "How predictions are written into a folder. Dead letters are always JSON lines.",
         "jsonl",
         "jsonl, jsonl.gz, csv, csv.gz, parquet or avro",
         values.one_of(*choices.values_of(choices.OUTPUT_FORMATS)),
@@ -132,7 +135,8 @@ FILES: tuple[Parameter, ...] = (
         "overwrite",
         "Overwrite earlier results",
         "When true, the results of an earlier run, and what a killed run left, are deleted from "
-        "the output folder first. When false, the job refuses to start if there are any.",
+        "the output folder first, or the table's rows are replaced. When false, the job refuses to "
+        "start if there are any.",
         "false",
         "true or false",
         values.boolean,

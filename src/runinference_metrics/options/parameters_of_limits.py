@@ -80,15 +80,16 @@ LIMITS: tuple[Parameter, ...] = (
     Parameter(
         "history",
         "History of runs",
-        "A file, local or gs://, to which the job adds a line when all is written: its figures, "
+        "A file, local or gs://, or a table, bq://project.dataset.table, to which the job adds a "
+        "line when all is written: its figures, "
         "its thresholds, and why it failed if it did. Many jobs may share one; the command report "
         "draws it over time.",
         "",
-        "a .jsonl file, or nothing",
+        "a .jsonl file or a table, or nothing",
         values.history,
-        "GCS_WRITE_FILE",
+        "TEXT",
         form.LIMITS,
-        regex=form.GCS_FILE,
+        regex=form.HISTORY,
     ),
     Parameter(
         "min_batch_size",

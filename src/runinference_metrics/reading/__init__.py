@@ -18,6 +18,7 @@ __all__ = [
     "survey",
     "table_input",
     "table_preview",
+    "table_survey",
     "transform",
     "unclear",
 ]

@@ -128,7 +128,7 @@ class _Look:
         """A file as far as its first bytes tell."""
         opening = partial(open_beginning, most=most)
         rows = Rows(FileRange(file.path), self.fields, self.options, opening)
-        spot = _read(_as_far_as(rows, most), kept)
+        spot = read_spot(_as_far_as(rows, most), kept)
         num_bytes = file.size_bytes if spot.whole else min(most, file.size_bytes)
         return replace(spot, path=file.path, num_bytes=num_bytes, from_beginning=True)
 
@@ -144,7 +144,7 @@ class _Look:
             start = start % file.size_bytes
             stop = _line_start(stream, start + _SPOT_BYTES, file.size_bytes)
         part = FileRange(file.path, start, stop, file_format=found)
-        spot = _read(Rows(part, self.fields, self.options), _KEPT_TEXTS // _SPOTS)
+        spot = read_spot(Rows(part, self.fields, self.options), _KEPT_TEXTS // _SPOTS)
         whole = (start, stop) == (0, file.size_bytes)
         return replace(spot, path=file.path, num_bytes=stop - start, whole=whole)
 
@@ -157,7 +157,7 @@ class _Look:
             except NoTable:
                 return self.beginning(file, file.size_bytes)
             row %= _DECODED_ROWS
-            spot = _read(table.outcomes(part, _SPOT_ROWS, row, _SPOT_ROWS), _SPOT_ROWS)
+            spot = read_spot(table.outcomes(part, _SPOT_ROWS, row, _SPOT_ROWS), _SPOT_ROWS)
         num_bytes = round(file.size_bytes * spot.rows / max(1, table.num_rows or 0))
         return replace(spot, path=file.path, num_bytes=num_bytes, whole=False)
 
@@ -184,8 +184,8 @@ def _as_far_as(rows: Rows, most: int) -> Iterator[Outcome]:
             raise Enough
 
 
-def _read(rows: Iterable[Outcome], kept: int) -> Spot:
-    """The rows of a spot, without what is known of it beside; so many of its texts are kept."""
+def read_spot(rows: Iterable[Outcome], kept: int) -> Spot:
+    """Rows as a spot, without what is known of it beside; so many of its texts are kept."""
     count = blank = rejected = 0
     texts: list[Text] = []
     every = 1

@@ -9,6 +9,7 @@ import apache_beam as beam
 
 from runinference_metrics.bigquery import sessions
 from runinference_metrics.bigquery.inputs import Input
+from runinference_metrics.bigquery.sessions import Session
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.reading_rows import PARTS, REJECTED, ReadRows
 from runinference_metrics.reading.table_rows import Outcome, Rows
@@ -66,7 +67,11 @@ def streams(given: Input, fields: RowFields, most_streams: int = 0) -> Iterator[
         most_streams: no more streams; 0 for as many as the service thinks right.
     """
     names = () if fields.keeps_all else fields.named
-    source, session = given.opened(names, most_streams)
+    yield from streams_of(*given.opened(names, most_streams))
+
+
+def streams_of(source: str, session: Session) -> Iterator[Stream]:
+    """The streams of a session; one without a name where there are no rows."""
     for number, name in enumerate(session.streams or ("",)):
         yield Stream(source, session.schema, name, number, len(session.streams))
 

@@ -86,6 +86,7 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
             checks.check_output(settings)
     with _noted(faults):
         history.check(settings, found.listed if found else None)
+        tables.runs(settings, options, loading)
     lengths, max_length, known = None, None, None
     with _noted(faults):
         names = checks.label_names(settings)

@@ -7,6 +7,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from runinference_metrics import __version__ as version
+from runinference_metrics.bigquery.addresses import is_table
 from runinference_metrics.dataflow import workers
 from runinference_metrics.inference.handler import ClassifierHandler, spec_of
 from runinference_metrics.metrics.prices import Prices
@@ -17,7 +18,10 @@ from runinference_metrics.reading.listing import Listed
 from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.running.preview import format_options, row_fields
 from runinference_metrics.writing.formats import Output
+from runinference_metrics.writing.history import HistoryFile
 from runinference_metrics.writing.loading import Loading
+from runinference_metrics.writing.runs_table import RunsTable
+from runinference_metrics.writing.summary import History
 
 # Some ten thousand sentences, which take a CPU a minute: a second's search may win back more.
 _WORTH_A_SEARCH_BYTES = 1_000_000
@@ -37,6 +41,7 @@ class CheckedRun:
         accelerator: the GPU that the inference step alone is to have, as a resource hint.
         output: how predictions are written.
         loading: the tables into which they are loaded, if they are.
+        runs: the table to which the run is added, if it is.
     """
 
     settings: Settings
@@ -48,6 +53,18 @@ class CheckedRun:
     accelerator: str | None = None
     output: Output = field(default_factory=Output)
     loading: Loading | None = None
+    runs: RunsTable | None = None
+
+    @property
+    def history_file(self) -> str:
+        """The history, if it is a file; else ""."""
+        path = self.settings.history
+        return "" if is_table(path) else path
+
+    @property
+    def _histories(self) -> list[History]:
+        path = self.history_file
+        return [*([HistoryFile(path)] if path else []), *([self.runs] if self.runs else [])]
 
     @property
     def place(self) -> str:
@@ -118,4 +135,5 @@ class CheckedRun:
             self.listed.table,
             self.listed.size_bytes,
             self.loading,
+            self._histories,
         )

@@ -101,8 +101,8 @@ def run(checked: CheckedRun) -> None:
             raise
     document = _document(job, output)
     print_table(document, checked.places)
-    if checked.settings.history:
-        history.check_added(checked.settings.history, document, failed)
+    if checked.history_file:
+        history.check_added(checked.history_file, document, failed)
     if failed:
         raise failed
 

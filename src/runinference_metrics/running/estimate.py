@@ -23,7 +23,16 @@ from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.listing import Found, Listed
 from runinference_metrics.reading.spots import surveyed
 from runinference_metrics.reading.survey import Survey
-from runinference_metrics.running import checks, input, logs, named_model, preview, sample_run
+from runinference_metrics.reading.table_survey import surveyed_table
+from runinference_metrics.running import (
+    checks,
+    input,
+    logs,
+    named_model,
+    preview,
+    sample_run,
+    tables,
+)
 from runinference_metrics.running.checked import CheckedRun
 from runinference_metrics.running.lengths import Lengths
 from runinference_metrics.running.others import Moment, share_since
@@ -74,9 +83,10 @@ def estimate(asked: Asked) -> dict[str, Any]:
     options = beam_flags.parse(asked.beam_arguments)
     logs.configure(False)
     prices, machines = _prices(settings)
-    listed = input.check_input(settings.input, "")
+    listed = tables.listed(settings, options) or input.check_input(settings.input, "")
     found = preview.previewed(listed, settings)
     preview.refuse(found)
+    listed = found.listed
     logs.say(str(found))
     settings = named_model.fetched(settings)
     names = checks.label_names(settings)
@@ -148,6 +158,9 @@ def batch_size(settings: Settings, files: Sequence[Found], texts: float) -> int:
         texts: how many they have, all together.
     """
     size_bytes = sum(one.size_bytes for one in files)
+    if not size_bytes:
+        # So it is with tables that were not yet counted.
+        return settings.max_batch_size
     # Of the file in which a text lies, in the mean over all texts.
     of_a_file = texts / size_bytes * sum(one.size_bytes**2 for one in files) / size_bytes
     least, most = settings.min_batch_size, settings.max_batch_size
@@ -157,7 +170,11 @@ def batch_size(settings: Settings, files: Sequence[Found], texts: float) -> int:
 
 def _surveyed(listed: Listed, settings: Settings) -> Survey:
     try:
+        if listed.table:
+            return surveyed_table(listed.table, row_fields(settings))
         return surveyed(listed.files, row_fields(settings), format_options(settings))
+    except UserError:
+        raise
     except Exception as error:
         raise RunFailed(f"The input cannot be read: {input.why_not(error)}") from error
 

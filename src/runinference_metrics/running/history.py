@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from runinference_metrics.bigquery.addresses import is_table
 from runinference_metrics.errors import RunFailed, UserError, both
 from runinference_metrics.metrics.history import past_run
 from runinference_metrics.options.settings import Settings
@@ -24,7 +25,7 @@ def check(settings: Settings, listed: Listed | None) -> None:
         UserError: the file is none, is something else, or would be input or a result of a run.
     """
     path = settings.history
-    if not path:
+    if not path or is_table(path):
         return
     folder, name = os.path.split(input.absolute(path))
     if settings.output and folder == input.absolute(settings.output) and input.is_result(name):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from runinference_metrics.bigquery.inputs import Input
 from runinference_metrics.errors import UserError
 from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.choosing import chosen
@@ -53,17 +54,25 @@ class Previewed:
 
     def __str__(self) -> str:
         """The input in a line."""
+        if table := self.listed.table:
+            return self._of_table(table)
         files, num_bytes = len(self.listed.files), self.listed.size_bytes
-        size = f"{num_bytes / 1e6:,.1f} MB" if num_bytes >= 1e5 else f"{num_bytes:,} bytes"
+        size = _size(num_bytes)
         looked_at = f", {len(self.previews):,} of them looked at" * (len(self.previews) < files)
         skipped = ""
         if self.listed.skipped:
             reasons = ", ".join(f"{why} {count:,}" for why, count in self.listed.skipped.items())
             skipped = f"; {sum(self.listed.skipped.values()):,} skipped ({reasons})"
         number = "1 file" if files == 1 else f"{files:,} files"
-        if table := self.listed.table:
-            number = "1 table" if table.source.table else "a query that reads"
         return f"Input: {number}, {size}{looked_at}: {', '.join(self._formats())}{skipped}"
+
+    def _of_table(self, table: Input) -> str:
+        size = _size(self.listed.size_bytes)
+        if table.source.table is None:
+            return f"Input: a query of BigQuery, which reads {size} for the price of a query"
+        rows = next((one.num_rows for one in self.previews if one.num_rows is not None), None)
+        number = "some of its rows" if rows is None else f"{rows:,} rows"
+        return f"Input: a table of BigQuery, {size}, {number}"
 
     def _formats(self) -> Iterator[str]:
         counts = Counter(_format(one) for one in self.previews)
@@ -71,6 +80,10 @@ class Previewed:
         yield from (f"{name} {count:,}" for name, count in shown)
         if left := len(self.previews) - sum(count for _, count in shown):
             yield f"others {left:,}"
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB" if num_bytes >= 1e5 else f"{num_bytes:,} bytes"
 
 
 def _format(one: Preview) -> str:

@@ -56,6 +56,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
         tables.check(loading)
     old = checks.check_output(settings)
     history.check(settings, listed)
+    runs = tables.runs(settings, beam_options, loading)
     if local:
         settings = named_model.fetched(settings)
     names = checks.label_names(settings)
@@ -75,6 +76,15 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     preview.announce(previewed, logs.say, remarks)
     run_checked(
         CheckedRun(
-            settings, previewed.listed, prices, beam_options, names, kept, hint, written, loading
+            settings,
+            previewed.listed,
+            prices,
+            beam_options,
+            names,
+            kept,
+            hint,
+            written,
+            loading,
+            runs,
         )
     )

@@ -39,7 +39,7 @@ def classified(texts: Sequence[Text], checked: CheckedRun) -> dict[str, Any]:
         )  # fmt: skip
         sample = input.check_input(settings.input, settings.output)
         # As large as the whole: what a process of a large run tries first, this one tries too.
-        listed = dataclasses.replace(checked.listed, patterns=sample.patterns)
+        listed = dataclasses.replace(checked.listed, patterns=sample.patterns, table=None)
         alone = dataclasses.replace(checked, settings=settings, listed=listed, output=Output())
         here.classify(alone, folder)
         return documents.read(settings.output)

@@ -17,6 +17,7 @@ from runinference_metrics.options.settings import Settings
 from runinference_metrics.reading.listing import Found, Listed
 from runinference_metrics.writing.folder import in_folder
 from runinference_metrics.writing.loading import Loading
+from runinference_metrics.writing.runs_table import RunsTable
 
 
 def listed(settings: Settings, options: PipelineOptions) -> Listed | None:
@@ -86,12 +87,30 @@ def check(found: Loading) -> None:
             raise UserError("output", takes, f"{str(table)!r}, and {one} has {rows:,}")
 
 
-def check_history(table: Table, options: PipelineOptions) -> None:
-    """Raises UserError where a table of runs could not be made or added to."""
+def runs(settings: Settings, options: PipelineOptions, found: Loading | None) -> RunsTable | None:
+    """The table to which the run is added; None where there is none.
+
+    Args:
+        settings: the parameters.
+        options: the flags that are Beam's.
+        found: where rows go: the table is beside theirs, unless `history` names one.
+
+    Raises:
+        UserError: the data set is not there.
+    """
+    named = addresses.destination(settings.history) if settings.history else None
+    if named is None:
+        return RunsTable(found.runs, found.project) if found else None
+    return runs_table(named.table, options)
+
+
+def runs_table(table: Table, options: PipelineOptions) -> RunsTable:
+    """A table of runs; raises UserError where the data set is not there."""
     project = _project(options, table)
     _asked("history", table, "a table in a data set that is there",
            lambda: clients.tables(project).get_dataset(f"{table.project}.{table.dataset}"),
            f": make it with `bq mk --dataset {table.project}:{table.dataset}`")  # fmt: skip
+    return RunsTable(table, project)
 
 
 def _num_rows(table: Table, project: str) -> int:

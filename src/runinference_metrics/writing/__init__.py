@@ -3,4 +3,13 @@ whole or not at all; metrics.json read back; and the history to which runs add a
 """
 
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
-__all__ = ["documents", "folder", "formats", "history", "loading", "shards", "summary"]
+__all__ = [
+    "documents",
+    "folder",
+    "formats",
+    "history",
+    "loading",
+    "runs_table",
+    "shards",
+    "summary",
+]

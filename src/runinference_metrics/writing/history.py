@@ -1,6 +1,7 @@
 """A history of runs, a JSON line each: a run adds its line, and all of them are read back."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from runinference_metrics.errors import RunFailed, first_line
 from runinference_metrics.records.history import History, PastRun
@@ -10,6 +11,21 @@ from runinference_metrics.writing import appending, documents
 _BEGINNING_BYTES = 1 << 20
 # Of a bucket's object a line more means to write it anew: within a second, and in memory.
 MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class HistoryFile:
+    """A history in a file.
+
+    Args:
+        path: the file, local or gs://.
+    """
+
+    path: str
+
+    def add(self, run: PastRun) -> None:
+        """Adds a run; raises RunFailed when that cannot be done."""
+        append(self.path, run)
 
 
 def append(path: str, run: PastRun) -> bool:

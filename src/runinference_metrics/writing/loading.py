@@ -19,8 +19,6 @@ from runinference_metrics.bigquery.loads import (
 )
 from runinference_metrics.bigquery.schemas import table_schema
 from runinference_metrics.errors import RunFailed
-from runinference_metrics.records.history import PastRun
-from runinference_metrics.writing import runs_table
 from runinference_metrics.writing.dead_letters import DEAD_LETTER_SCHEMA
 
 DEAD_LETTERS_ENDING, RUNS_ENDING = "_dead_letters", "_runs"
@@ -95,15 +93,3 @@ class Loading:
                 f"{destination.table} could not be written: {error}. The files are in "
                 f"{self.folder}."
             ) from error
-
-    def add_run(self, run: PastRun) -> None:
-        """Adds the run to the table of runs; raises RunFailed when that cannot be done."""
-        append_run(self.runs, run, self.project, f"{self.run_id}-run")
-
-
-def append_run(table: Table, run: PastRun, project: str, job_id: str) -> None:
-    """Adds a run to a table of runs; raises RunFailed when that cannot be done."""
-    try:
-        runs_table.append(table, run, project, job_id)
-    except LoadFailed as error:
-        raise RunFailed(f"The run's row could not be added to {table}: {error}.") from error

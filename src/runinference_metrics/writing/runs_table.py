@@ -1,13 +1,15 @@
 """A history of runs as a table of BigQuery: a row a run. docs/bigquery.md describes it."""
 
+import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runinference_metrics.bigquery import clients
 from runinference_metrics.bigquery.addresses import Destination, Table
-from runinference_metrics.bigquery.loads import APPEND, Load
+from runinference_metrics.bigquery.loads import APPEND, Load, LoadFailed
+from runinference_metrics.errors import RunFailed
 from runinference_metrics.records.history import LINE_VERSION, VERSION_NAME, History, PastRun
 
 # A column each, in this order: name, type, mode. Nested ones are lists of names and values, since
@@ -52,14 +54,43 @@ def schema() -> list[Any]:
     return [*plain, *nested]
 
 
-def append(table: Table, run: PastRun, project: str, job_id: str) -> None:
-    """Adds a run's row, once, however often it is tried; the table is made if there is none.
+@dataclass(frozen=True)
+class RunsTable:
+    """A table of runs.
 
-    Raises:
-        LoadFailed: it cannot be added.
+    Args:
+        table: the table; it is made if there is none.
+        project: the one in which jobs run.
     """
-    load = Load(Destination(table, _PARTITION), project, job_id, APPEND)
-    load.json_lines(json.dumps(_row(run)).encode() + b"\n", schema())
+
+    table: Table
+    project: str
+
+    def add(self, run: PastRun) -> None:
+        """Adds a run's row, once, however often it is tried.
+
+        Raises:
+            RunFailed: it cannot be added.
+        """
+        # The same for the same run in the same table: BigQuery knows its jobs for half a year.
+        told_apart = json.dumps([*run.key, self.table.id]).encode()
+        job_id = f"runinference-run-{hashlib.sha256(told_apart).hexdigest()[:32]}"
+        load = Load(Destination(self.table, _PARTITION), self.project, job_id, APPEND)
+        try:
+            load.json_lines(json.dumps(_row(run)).encode() + b"\n", schema())
+        except LoadFailed as error:
+            raise RunFailed(
+                f"The run's row could not be added to {self.table}: {error}."
+            ) from error
+
+    def read(self) -> History:
+        """The runs.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: they cannot be read.
+        """
+        found = clients.tables(self.project).list_rows(self.table.id)
+        return History.of_lines(_lines(dict(row.items()) for row in found))
 
 
 def _row(run: PastRun) -> dict[str, Any]:
@@ -67,16 +98,6 @@ def _row(run: PastRun) -> dict[str, Any]:
     for name in ("labels", "figures"):
         row[name] = [{"name": key, "value": value} for key, value in row[name].items()]
     return row
-
-
-def read(table: Table, project: str) -> History:
-    """The runs of a table.
-
-    Raises:
-        google.api_core.exceptions.GoogleAPICallError: it cannot be read.
-    """
-    found = clients.tables(project).list_rows(table.id)
-    return History.of_lines(_lines(dict(row.items()) for row in found))
 
 
 def _lines(rows: Iterator[dict[str, Any]]) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
@@ -19,12 +19,19 @@ from runinference_metrics.metrics.summary import Summary
 from runinference_metrics.records.history import PastRun
 from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.report import page
-from runinference_metrics.writing import history
 from runinference_metrics.writing.documents import write_metrics
 from runinference_metrics.writing.folder import REPORT_FILE, in_folder, write_whole
 from runinference_metrics.writing.loading import Loading
 
 _LOG = logging.getLogger(__name__)
+
+
+class History(Protocol):
+    """What has a row for each run."""
+
+    def add(self, run: PastRun) -> None:
+        """Adds a run; raises RunFailed when that cannot be done."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Tables:
 class _WriteSummaryFn(beam.DoFn):
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None,
-        thresholds: Sequence[Threshold], limits: Limits, history: str = "",
+        thresholds: Sequence[Threshold], limits: Limits, histories: Sequence[History] = (),
         tables: Tables | None = None,
     ) -> None:  # fmt: skip
         self._tables = tables
@@ -52,7 +59,7 @@ class _WriteSummaryFn(beam.DoFn):
         self._prices = prices
         self._thresholds = thresholds
         self._limits = limits
-        self._history = history
+        self._histories = histories
 
     def process(self, summary: Summary, *shards: Any) -> None:
         accounts.reconcile(summary)
@@ -69,8 +76,7 @@ class _WriteSummaryFn(beam.DoFn):
         failed = lost or verdicts.failure(document["thresholds"])
         if self._tables:
             failed = self._load(self._tables, shards, failed)
-            self._tables.loading.add_run(past_run(document))
-        if self._history:
+        if self._histories:
             self._add_to_history(past_run(document), failed)
         if failed:
             raise failed
@@ -91,7 +97,8 @@ class _WriteSummaryFn(beam.DoFn):
 
     def _add_to_history(self, run: PastRun, failed: RunFailed | None) -> None:
         try:
-            history.append(self._history, run)
+            for one in self._histories:
+                one.add(run)
         except RunFailed as error:
             raise both(failed, error) from error
 
@@ -106,17 +113,17 @@ class WriteSummary(beam.PTransform):
         thresholds: the run fails, when all is written, if one does not hold.
         shards: collections of the files written; the summary waits for them.
         limits: the run fails, when all is written, if it lost more.
-        history: the file to which the run adds a line, also if it failed so; "" for none.
+        histories: the files and tables to which the run is added, also if it failed so.
         tables: the tables into which the files are loaded, if they are, when the run is good.
     """
 
     def __init__(
         self, folder: str, facts: dict[str, Any], prices: Prices | None,
         thresholds: Sequence[Threshold], shards: Sequence[beam.PCollection], limits: Limits,
-        history: str = "", tables: Tables | None = None,
+        histories: Sequence[History] = (), tables: Tables | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._writer = _WriteSummaryFn(folder, facts, prices, thresholds, limits, history, tables)
+        self._writer = _WriteSummaryFn(folder, facts, prices, thresholds, limits, histories, tables)
         self._shards = [beam.pvalue.AsIter(one) for one in shards]
 
     def expand(self, summary: beam.PCollection) -> beam.PCollection:
