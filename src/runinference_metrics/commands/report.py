@@ -7,7 +7,8 @@ from typing import Any
 
 from runinference_metrics.bigquery import clients
 from runinference_metrics.bigquery.addresses import TableError, destination, is_table
-from runinference_metrics.errors import FlagError, UserError
+from runinference_metrics.dataflow.refusals import refused
+from runinference_metrics.errors import FlagError, UserError, first_line
 from runinference_metrics.metrics.document import costs
 from runinference_metrics.metrics.history import past_run
 from runinference_metrics.metrics.prices import Prices, Resources
@@ -18,7 +19,6 @@ from runinference_metrics.report.history import over_runs
 from runinference_metrics.report.table import print_table
 from runinference_metrics.running import history as history_at_launch
 from runinference_metrics.running import thresholds
-from runinference_metrics.running.input import why_not
 from runinference_metrics.writing import documents, history
 from runinference_metrics.writing.folder import REPORT_FILE, in_folder, make_folder
 from runinference_metrics.writing.runs_table import RunsTable
@@ -111,8 +111,8 @@ def _report_history(path: str, html: str | None) -> None:
     except UserError:
         raise
     except Exception as error:
-        raise UserError("FOLDER", "a table of runs that can be read",
-                        f"{path!r}: {why_not(error)}") from error  # fmt: skip
+        why = refused(error) or first_line(error)
+        raise UserError("FOLDER", "a table of runs that can be read", f"{path!r}: {why}") from error
     if not found.runs:
         got = f"{path!r}, in which there is no line of a run"
         raise UserError("FOLDER", "a history to which a run has added its line", got)
