@@ -16,8 +16,12 @@ FIELDS = ("text", "label", "score", "scores", "source", "position", "right_label
 # What its columns may be called besides those of the kept fields, each of which is a column.
 COLUMNS = (*FIELDS, "text_pair")
 # One label of a row's scores: the same columns whatever the model's labels are called.
-SCORE = pa.struct([pa.field("label", pa.string()), pa.field("score", pa.float64())])
-SCORES = pa.list_(SCORE)
+SCORE = pa.struct([
+    pa.field("label", pa.string(), nullable=False), pa.field("score", pa.float64(), nullable=False),
+])  # fmt: skip
+SCORES = pa.list_(pa.field("item", SCORE, nullable=False))
+# What a prediction always has.
+_ALWAYS = ("text", "text_pair", "label", "score", "scores", "source", "position")
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,14 @@ class PredictionTable:
         }
         wanted = {*self.wanted.names, *(("text_pair",) if "text" in self.wanted else ())}
         return pa.schema([
-            *((name, kind) for name, kind in kinds.items() if name in wanted and kind is not None),
-            *((name, one.type) for name, one in zip(self.names, self.types.fields, strict=True)),
+            *(
+                pa.field(name, kind, name not in _ALWAYS)
+                for name, kind in kinds.items() if name in wanted and kind is not None
+            ),
+            *(
+                pa.field(name, one.type)
+                for name, one in zip(self.names, self.types.fields, strict=True)
+            ),
         ])  # fmt: skip
 
     def columns(self, classified: ClassifiedBatch) -> pa.RecordBatch:
@@ -177,4 +187,4 @@ class PredictionTable:
             flat = [score for row in rows for _, score in row]
         values = pa.StructArray.from_arrays([labels, pa.array(flat, pa.float64())], fields=[*SCORE])
         ends = pa.array(range(0, (len(scores) + 1) * width, width or 1), pa.int32())
-        return pa.ListArray.from_arrays(ends, values)
+        return pa.ListArray.from_arrays(ends, values, SCORES)

@@ -94,7 +94,7 @@ def _losses(document: dict[str, Any]) -> Iterator[Advice]:
     if share >= 0.01:
         reason, number = next(iter(records["dead_letters_by_reason"].items()))
         yield Advice(
-            "Look at the dead letters first: open dead_letters-*.jsonl.",
+            "Look at the dead letters first: they say why, row by row.",
             f"{percent(share)} of the rows got no prediction; the commonest reason is {reason} "
             f"({count(number)}).",
         )

@@ -44,17 +44,22 @@ def _record(fields: list[pa.Field], name: str) -> dict[str, Any]:
         "name": name,
         "fields": [
             # A name that no other record has: where it stands.
-            {"name": one.name, "type": ["null", _type(one.type, f"{name}_{one.name}")]}
+            {"name": one.name, "type": _field(one, f"{name}_{one.name}")}
             for one in fields
         ],
     }
+
+
+def _field(field: pa.Field, name: str) -> Any:
+    kind = _type(field.type, name)
+    return ["null", kind] if field.nullable else kind
 
 
 def _type(kind: pa.DataType, name: str) -> Any:
     if types.is_struct(kind):
         return _record(list(kind), name)
     if types.is_list(kind):
-        return {"type": "array", "items": ["null", _type(kind.value_type, f"{name}_item")]}
+        return {"type": "array", "items": _field(kind.value_field, f"{name}_item")}
     if types.is_map(kind):
         return {"type": "map", "values": ["null", _type(kind.item_type, f"{name}_value")]}
     if types.is_decimal(kind):
