@@ -283,7 +283,10 @@ def test_of_many_files_some_are_looked_at(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--input takes one or several comma-separated file patterns; got nothing"),
+        (
+            [],
+            "--input takes one or several comma-separated file patterns, a table, or a query",
+        ),
         (["--input=x", "--precision=int7"], "--precision takes auto"),
         (["--input={tmp}/none*"], "--input takes patterns that match files"),
         (["--input={tmp}", "--colour=red"], "--colour is no parameter"),

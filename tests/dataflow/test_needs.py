@@ -59,8 +59,8 @@ def check(*flags: str) -> GoogleCloudOptions:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--input=samples/"], "--input takes an address in a bucket (gs://…) with --runner=Data"),
-        (["--output=out"], "--output takes an address in a bucket (gs://…) with --runner=Dataflow"),
+        (["--input=samples/"], "--input takes an address in a bucket (gs://…), or of a table"),
+        (["--output=out"], "--output takes an address in a bucket (gs://…), or of a table"),
         (["--output=file:///tmp/out"], "got '/tmp/out', which is on this machine: copy it with"),
         (["--project="], "--project takes the id of a project, such as my-project (not its number "
          "or its display name); got nothing"),

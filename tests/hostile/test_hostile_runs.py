@@ -17,8 +17,8 @@ from runinference_metrics.models import remote as remote_model
 from runinference_metrics.models.folder import ModelFolder
 from runinference_metrics.models.heads import Head
 from runinference_metrics.models.remote import RemoteModel
+from runinference_metrics.reading import reading_rows
 from runinference_metrics.reading import rows as reading
-from runinference_metrics.reading import transform
 from runinference_metrics.records.events import PartRead
 from runinference_metrics.running.input import check_input
 
@@ -268,7 +268,7 @@ def test_a_count_that_does_not_add_up_fails_the_run(
     source.write_text("good\n\nfine\n")
     # A row that reading counts, and that comes to nothing.
     monkeypatch.setattr(
-        transform, "PartRead", lambda path, read, *more: PartRead(path, read + 1, *more)
+        reading_rows, "PartRead", lambda path, read, *more: PartRead(path, read + 1, *more)
     )
     assert run(tmp_path, distilbert, str(source)) == 1
     assert capsys.readouterr().err == (

@@ -34,7 +34,7 @@ def test_flags_that_are_not_ours_are_left_for_beam() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--input=a.txt"], "--output takes a folder; got nothing: it is required"),
+        (["--input=a.txt"], "--output takes a folder or a table; got nothing: it is required"),
         (["--device=cuda:0"], "--device takes CPU or GPU; got 'cuda:0'"),
         (
             ["--max_batch_size=0"],
@@ -56,7 +56,10 @@ def test_flags_that_are_not_ours_are_left_for_beam() -> None:
             ["--min_batch_size=600", "--max_batch_size=512"],
             "--min_batch_size takes a whole number up to --max_batch_size (512); got 600",
         ),
-        (["--input= , "], "--input takes one or several comma-separated file patterns; got ' , '"),
+        (
+            ["--input= , "],
+            "--input takes one or several comma-separated file patterns, a table, or a query; got ' , '",
+        ),
     ],
 )
 def test_a_wrong_value_names_the_flag_what_it_takes_and_what_came(

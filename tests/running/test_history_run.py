@@ -22,6 +22,7 @@ from runinference_metrics.records.events import Began, DeadLettered, FileFound, 
 from runinference_metrics.records.history import PastRun
 from runinference_metrics.records.threshold import Threshold
 from runinference_metrics.running import history as at_launch
+from runinference_metrics.writing.history import HistoryFile
 from runinference_metrics.writing.summary import _WriteSummaryFn
 
 FACTS: dict[str, Any] = {
@@ -177,7 +178,8 @@ def summary(dead: int) -> Summary:
 
 def writer(tmp_path: Path, thresholds: tuple[Threshold, ...], history: str) -> _WriteSummaryFn:
     facts = {**FACTS, "parameters": {"device": "CPU", "output": str(tmp_path), "model": "m"}}
-    return _WriteSummaryFn(str(tmp_path), facts, None, thresholds, Limits(0.05, 0), history)
+    histories = [HistoryFile(history)] if history else []
+    return _WriteSummaryFn(str(tmp_path), facts, None, thresholds, Limits(0.05, 0), histories)
 
 
 def test_trying_the_last_step_again_adds_no_line(tmp_path: Path) -> None:
@@ -220,15 +222,19 @@ LINE = past_run(ANOTHER).as_line()
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("runs.txt", None, "--history takes a .jsonl file, or nothing; got"),
-        ("folder.jsonl", "folder", "--history takes a .jsonl file; got {}, which is a folder"),
+        ("runs.txt", None, "--history takes a .jsonl file or a table, or nothing; got"),
+        (
+            "folder.jsonl",
+            "folder",
+            "--history takes a .jsonl file; got {}, which is a folder",
+        ),
         ("in/runs.jsonl", None, "takes a file that no pattern of --input matches; got {}, which"),
         ("in/a.jsonl", None, "takes a file that no pattern of --input matches; got {}, which"),
         ("out/predictions-1-of-2.jsonl", None, "takes a file that is no result in --output"),
         ("rows.jsonl", b'{"text": "a"}\n', "or one with lines of earlier runs; got {}, in which"),
         ("rows.jsonl", b"\xff\xfe\n" + LINE[:99], "one with lines of earlier runs; got {}, in"),
         ("file/runs.jsonl", None, "takes a file in a folder; got {}, but '"),
-        ("gs://results/a/", None, "--history takes a .jsonl file, or nothing; got"),
+        ("gs://results/a/", None, "--history takes a .jsonl file or a table, or nothing; got"),
         ("gs://results/rows.jsonl", None, "lines of earlier runs; got 'gs://results/rows.jsonl'"),
         ("gs://none/runs.jsonl", None, "takes a file that can be read and written; got 'gs://none"),
         ("s3://results/runs.jsonl", None, "takes local paths and addresses such as gs://bucket"),
@@ -303,7 +309,7 @@ def test_a_job_whose_line_is_not_here_has_failed(tmp_path: Path) -> None:
         (["{}/runs.jsonl", "--history={}/b.jsonl"], "--history takes an output folder as FOLDER"),
         (["{}/runs.jsonl", "--job_id=1"], "--job_id takes no FOLDER beside it; got"),
         (["{}", "--html={}/a.html"], "--html takes a file where FOLDER is a history"),
-        (["{}", "--history={}/runs.txt"], "--history takes a .jsonl file; got"),
+        (["{}", "--history={}/runs.txt"], "--history takes a .jsonl file or a table; got"),
         (["--job_id=1", "--history={}/runs.jsonl"], "--history takes a run of FOLDER"),
         (["{}/api", "--history={}/runs.jsonl"], "whose metrics.json the run itself has written"),
         (["{}", "--history={}/rows.jsonl"], "one with lines of earlier runs"),

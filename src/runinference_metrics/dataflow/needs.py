@@ -50,8 +50,12 @@ def check(settings: Settings, options: PipelineOptions) -> None:
     _check_job(options)
     _check_image(options)
     for flag, path in _paths(settings, options):
-        if not path.startswith("gs://") and not addresses.is_table_or_query(path):
-            takes = "an address in a bucket (gs://…), or of a table, with --runner=DataflowRunner"
+        may_be_table = flag != "model"
+        if may_be_table and addresses.is_table_or_query(path):
+            continue
+        if not path.startswith("gs://"):
+            or_table = ", or of a table," * may_be_table
+            takes = f"an address in a bucket (gs://…){or_table} with --runner=DataflowRunner"
             got = f"{path!r}, which is on this machine: copy it with `gcloud storage cp` first"
             raise UserError(flag, takes, got)
     _check_places(options)

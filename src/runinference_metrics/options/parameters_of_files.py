@@ -12,7 +12,7 @@ FILES: tuple[Parameter, ...] = (
         "gs://bucket/reviews/*.jsonl. A folder means every file in it and in its sub-folders; ** "
         "and {a,b} work too. Write ? for a comma in a file's name. Text, JSON lines and CSV, "
         "compressed or not, Parquet and Avro are told apart by name and content. Or a table of "
-        "BigQuery, bq://project.dataset.table; with WHERE stars > 3 behind it some of its rows; or "
+        "BigQuery, bq://project.dataset.table; with WHERE stars = 5 behind it some of its rows; or "
         "a query that begins with SELECT.",
         None,
         "one or several comma-separated file patterns, a table, or a query",
