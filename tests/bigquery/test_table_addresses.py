@@ -63,7 +63,7 @@ def test_an_output_is_a_table_or_a_folder(given: str, found: Destination | None)
 @pytest.mark.parametrize(
     "given",
     ["bq://", "bq://t", "bq://d.t", "bq://my-project.d", "bq://my-project.d.t.u",
-     "bq://My_Project.d.t", "bq://my-project.d-d.t"],
+     "bq://my_project.d.t", "bq://my-project.d-d.t"],
 )  # fmt: skip
 def test_what_is_no_table_is_refused(given: str) -> None:
     for parse in (source, destination):

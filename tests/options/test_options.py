@@ -58,7 +58,7 @@ def test_flags_that_are_not_ours_are_left_for_beam() -> None:
         ),
         (
             ["--input= , "],
-            "--input takes one or several comma-separated file patterns, a table, or a query; got ' , '",
+            "--input takes one or several comma-separated file patterns, a table, or a query; got",
         ),
     ],
 )

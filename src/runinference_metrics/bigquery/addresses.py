@@ -10,7 +10,7 @@ _CONSOLE = re.compile(r"https://console\.cloud\.google\.com/bigquery\?", re.IGNO
 # https://cloud.google.com/bigquery/docs/tables#table_naming; a project may have its domain before
 # it, and a partition of the table stands behind $.
 _TABLE = re.compile(
-    r"(?P<project>(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]+)[.:](?P<dataset>\w+)"
+    r"(?P<project>(?:[A-Za-z0-9.-]+:)?[A-Za-z][A-Za-z0-9-]+)[.:](?P<dataset>\w+)"
     r"\.(?P<table>[\w -]+(?:\$\w+)?)"
 )
 _QUERY = re.compile(r"\s*(?:select|with)\b[\s(`*\"']", re.IGNORECASE)

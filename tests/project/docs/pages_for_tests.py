@@ -23,7 +23,7 @@ GUIDES = ("README.md", *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "do
 PAGES = (*GUIDES, *(name for name in _OTHERS if (ROOT / name).exists()))
 # What a fenced block is: commands, or something to read.
 SHELL = "sh"
-KINDS = {SHELL, "text", "json"}
+KINDS = {SHELL, "text", "json", "sql"}
 
 
 @dataclass(frozen=True)

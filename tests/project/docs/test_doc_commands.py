@@ -58,6 +58,11 @@ CANNOT_RUN = {
     ),
     ".venv/bin/python -m runinference_metrics run --input=/shared/in/": "needs a job service",
     ".venv/bin/python -m runinference_metrics report --job_id=JOB_ID": "asks the Dataflow API",
+    ".venv/bin/python -m runinference_metrics check --project=PROJECT": (
+        "asks BigQuery; tests/engines has another"
+    ),
+    ".venv/bin/python -m runinference_metrics run --project=PROJECT": "the same",
+    ".venv/bin/python -m runinference_metrics report bq://PROJECT.shop.predictions_runs": "the same",
 }
 # Flags in sentences that are neither the program's nor Beam's, and whose they are.
 A_LAUNCH = "gcloud dataflow flex-template run"
