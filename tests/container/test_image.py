@@ -34,7 +34,10 @@ pytestmark = [pytest.mark.usefixtures("image"), pytest.mark.starts]
 # The modules that the program imports and that have no bytecode in the image.
 UNCOMPILED = """
 import os, runpy, sys
-sys.argv = ["x", "run", "--input=/tmp/a.txt", "--output=/tmp/out"]
+import pyarrow as pa, pyarrow.parquet as pq
+pq.write_table(pa.table({"text": ["A fine film."]}), "/tmp/b.parquet")
+sys.argv = ["x", "run", "--input=/tmp/a.txt,/tmp/b.parquet", "--output=/tmp/out",
+            "--output_format=parquet"]
 try:
     runpy.run_module("runinference_metrics", run_name="__main__", alter_sys=True)
 except SystemExit as ended:

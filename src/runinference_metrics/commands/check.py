@@ -81,7 +81,7 @@ def _file(one: "Preview", width: int) -> Iterator[str]:
     counts.extend(f"{count:,} {reason}" for reason, count in one.rejected.items())
     yield f"  {', '.join(counts)}"
     if first := one.worst:
-        yield _cut(f"    line {first.position:,}: {_visible(first.detail)}", width)
+        yield _cut(f"    {one.row_word} {first.position:,}: {_visible(first.detail)}", width)
 
 
 def _lengths(texts: Sequence[_Text], checked: "Checked") -> Iterator[str]:

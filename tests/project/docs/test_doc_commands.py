@@ -62,7 +62,9 @@ CANNOT_RUN = {
         "asks BigQuery; tests/engines has another"
     ),
     ".venv/bin/python -m runinference_metrics run --project=PROJECT": "the same",
-    ".venv/bin/python -m runinference_metrics report bq://PROJECT.shop.predictions_runs": "the same",
+    ".venv/bin/python -m runinference_metrics report bq://PROJECT.shop.predictions_runs": (
+        "the same"
+    ),
 }
 # Flags in sentences that are neither the program's nor Beam's, and whose they are.
 A_LAUNCH = "gcloud dataflow flex-template run"
