@@ -196,7 +196,9 @@ def test_check_and_estimate_say_what_a_table_holds(
     assert "a good film 1" in said
     query = f"SELECT text FROM `{PROJECT}.d.reviews`"
     assert main(["check", f"--input={query}", f"--model={distilbert}"]) == 0
-    assert "a query of BigQuery, which reads" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a query of BigQuery, which reads" in said
+    assert "Rows: known when the query has run\n" in said
     file = tmp_path / "estimate.json"
     arguments = [f"--input={REVIEWS}", f"--model={distilbert}", f"--json={file}"]
     assert main(["estimate", *arguments]) == 0

@@ -54,7 +54,8 @@ def _shown(checked: "Checked") -> Iterator[str]:
         yield from _file(one, width)
         yield ""
     yield str(found)
-    yield f"Rows: {estimated(found.previews, found.listed.files)}"
+    unknown = found.why_rows_are_unknown
+    yield f"Rows: {unknown or estimated(found.previews, found.listed.files)}"
     if found.texts:
         yield from _lengths(found.texts, checked)
     for remark in found.remarks:

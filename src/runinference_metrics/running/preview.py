@@ -52,6 +52,14 @@ class Previewed:
         """The rows' own labels, as far as they have any."""
         return [label for one in self.previews for label in one.right_labels]
 
+    @property
+    def why_rows_are_unknown(self) -> str:
+        """Why nobody knows yet how many rows there are; "" where it can be told."""
+        table = self.listed.table
+        if table is None or not (table.source.query or table.source.where):
+            return ""
+        return "known when the query has run" if table.source.query else "those that WHERE takes"
+
     def __str__(self) -> str:
         """The input in a line."""
         if table := self.listed.table:
