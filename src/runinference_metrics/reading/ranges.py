@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import RANGE_BYTES, FileRange, cut, open_raw
 from runinference_metrics.reading.formats import FileFormat, FormatOptions
+from runinference_metrics.reading.objects import open_table
 from runinference_metrics.reading.opening import opened
 from runinference_metrics.reading.tables import NoTable, OpenedTable
 from runinference_metrics.reading.unclear import Unclear
@@ -47,7 +48,7 @@ def ranges(
 def _of_table(
     path: str, found: FileFormat, fields: RowFields, range_bytes: int
 ) -> Iterator[FileRange]:
-    with open_raw(path) as stream:
+    with open_table(path) as stream:
         try:
             ranges = OpenedTable(stream, found.rows, fields).ranges(path, range_bytes, found)
         except NoTable:

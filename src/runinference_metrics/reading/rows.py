@@ -11,6 +11,7 @@ from runinference_metrics.reading.files import FileRange, open_raw
 from runinference_metrics.reading.formats import AS_FOUND, FileFormat, FormatOptions
 from runinference_metrics.reading.json_rows import json_rows
 from runinference_metrics.reading.lines import Lines
+from runinference_metrics.reading.objects import open_table
 from runinference_metrics.reading.opening import opened
 from runinference_metrics.reading.sniffing import Sample
 from runinference_metrics.reading.table_rows import Outcome
@@ -87,7 +88,7 @@ class Rows:
     def _of_table(self, kind: str) -> Iterator[Outcome]:
         part = self._part
         # Not as a stream: what a table holds is said at its end.
-        with open_raw(part.path) as stream:
+        with open_table(part.path) as stream:
             try:
                 self.table = OpenedTable(stream, kind, self._fields)
             except NoTable as error:

@@ -20,6 +20,7 @@ from runinference_metrics.reading.files import FileRange, open_raw
 from runinference_metrics.reading.formats import FileFormat, FormatOptions
 from runinference_metrics.reading.limits import MAX_ROW_BYTES
 from runinference_metrics.reading.listing import Found
+from runinference_metrics.reading.objects import open_table
 from runinference_metrics.reading.opening import opened
 from runinference_metrics.reading.rows import Rows
 from runinference_metrics.reading.survey import Spot, Survey
@@ -150,7 +151,7 @@ class _Look:
 
     def _table_spot(self, file: Found, share: float) -> Spot:
         """The rows behind one of a table's, which says how many it has."""
-        with open_raw(file.path) as stream:
+        with open_table(file.path) as stream:
             try:
                 table = OpenedTable(stream, _PARQUET, self.fields)
                 part, row = table.part_of(file.path, share)
