@@ -10,7 +10,6 @@ from apache_beam.io.gcp.gcsio import parse_gcs_path
 from runinference_metrics.errors import RunFailed, one_line
 from runinference_metrics.reading.places import is_remote
 
-
 # Columns lie apart. Beam asks for 16 MiB whenever a place is looked up, most of which nobody reads
 # then: this is a tenth of a second's worth of a bucket's answers.
 _TABLE_BUFFER_BYTES = 1 << 20
