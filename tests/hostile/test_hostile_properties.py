@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from runinference_metrics.reading import limits, transform
+from runinference_metrics.reading import limits, reading_rows, transform
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.formats import AS_FOUND
@@ -89,7 +89,7 @@ def test_every_row_is_a_record_a_dead_letter_or_blank(
     with (
         mock.patch.object(limits, "MAX_ROW_BYTES", LIMITS["row"]),
         mock.patch.object(limits, "MAX_TEXT_BYTES", LIMITS["text"]),
-        mock.patch.object(transform, "MAX_BATCH_BYTES", LIMITS["batch"]),
+        mock.patch.object(reading_rows, "MAX_BATCH_BYTES", LIMITS["batch"]),
     ):
         found = list(reader.process(FileRange(str(path))))
     batches = [one for one in found if isinstance(one, RecordBatch)]
