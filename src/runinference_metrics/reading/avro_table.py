@@ -3,9 +3,8 @@
 import io
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, BinaryIO, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import fastavro
 import pyarrow as pa
@@ -14,7 +13,13 @@ from fastavro import read as fastavro_read
 from fastavro._read import read_bytes  # type: ignore[attr-defined]
 from fastavro.schema import UnknownType
 
-from runinference_metrics.reading.avro_types import NoType, arrow_type, plain_value
+from runinference_metrics.reading.avro_types import (
+    HANDLER,
+    NoType,
+    arrow_type,
+    column,
+    plain_value,
+)
 from runinference_metrics.records.kept import as_text
 from runinference_metrics.records.record import to_json
 
@@ -30,6 +35,7 @@ class AvroTable:
     Attributes:
         schema: its columns.
         num_rows: None, since no place of the file says it.
+        mark: what no other file has.
 
     Args:
         stream: the file, at its beginning.
@@ -44,6 +50,8 @@ class AvroTable:
         self._stream = stream
         opened = fastavro.reader(stream)
         self._header_bytes = stream.tell()
+        # Sixteen random bytes, which are others in each file.
+        self.mark: int = zlib.crc32(opened._header["sync"])
         schema = opened.writer_schema
         if not isinstance(schema, Mapping) or schema.get("type") != "record":
             raise ValueError(f"its rows are no records but {json.dumps(schema)[:_LONGEST_NAME]}")
@@ -73,7 +81,7 @@ class AvroTable:
         """
         self._stream.seek(0)
         start, first_row, rows, end = self._header_bytes, 1, 0, self._header_bytes
-        for block in fastavro.block_reader(self._stream):
+        for block in self._blocks(self._stream, None):
             end = block.offset + block.size
             rows += block.num_records
             if end - start >= range_bytes:
@@ -81,10 +89,6 @@ class AvroTable:
                 start, first_row, rows = end, first_row + rows, 0
         if end > start:
             yield start, end, first_row
-
-    def begins(self, start: int, first_row: int) -> bool:
-        """True: a block that does not begin there is found to be damaged."""
-        return True
 
     def batches(
         self, names: Sequence[str], start: int = 0, stop: int | None = None
@@ -99,11 +103,11 @@ class AvroTable:
         fields = self._columns(names)
         schema = pa.schema(fields)
         self._stream.seek(0)
-        source: BinaryIO = self._stream
+        source: Any = self._stream
         if start or stop is not None:
-            source = _spliced(self._stream, self._header_bytes, start, stop)
-        rows = iter(self._reader(source, schema.names))
-        while some := list(islice(rows, _ROWS)):
+            source = _Spliced(self._stream, self._header_bytes, start, stop)
+        blocks = self._blocks(source, self._wanted(schema.names))
+        for some in _chunks(row for block in blocks for row in _rows(block)):
             columns = [self._column(some, one) for one in fields]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -111,16 +115,24 @@ class AvroTable:
         heads = {head for name in names for head in (name, name.partition(_DOT)[0])}
         return [one for one in self.schema if one.name in heads]
 
-    def _reader(self, source: BinaryIO, names: Sequence[str]) -> Any:
-        """What decodes the wanted fields, and passes over the others."""
+    def _wanted(self, names: Sequence[str]) -> Any:
+        """The schema with some fields; None where they cannot be decoded without all others."""
         wanted = [one for one in self._writer["fields"] if one["name"] in names]
         schema: Any = {**self._writer, "fields": wanted}
         try:
-            wanted_alone = fastavro.parse_schema(schema)
+            return fastavro.parse_schema(schema)
         except UnknownType:
-            # A type that another field names: all are decoded.
-            wanted_alone = None
-        return fastavro.reader(source, wanted_alone)
+            # A type that another field names.
+            return None
+
+    def _blocks(self, source: BinaryIO, wanted: Any) -> Iterator[Any]:
+        end = self._header_bytes
+        for block in fastavro.block_reader(source, wanted, handle_unicode_errors=HANDLER):
+            end = block.offset + block.size
+            yield block
+        if source.tell() != end:
+            # So it ends for fastavro, too.
+            raise ValueError("a block has no more than a beginning")
 
     def _column(self, rows: Sequence[Any], field: pa.Field) -> pa.Array:
         name = field.name
@@ -129,38 +141,66 @@ class AvroTable:
             values = [_text(one) for one in values]
         elif self._has_uuid:
             values = [plain_value(one) for one in values]
-        return pa.array(values, field.type)
+        return column(values, field.type)
 
 
 def _text(value: Any) -> str | None:
-    return as_text(value) if value is None or isinstance(value, str) else to_json(value).decode()
+    return value if isinstance(value, str) else as_text(json.loads(to_json(value)))
 
 
-def _spliced(stream: BinaryIO, header_bytes: int, start: int, stop: int | None) -> BinaryIO:
-    """The header of a file and some of its blocks, as a file of its own."""
-    head = stream.read(header_bytes)
-    stream.seek(start or header_bytes)
-    left = None if stop is None else stop - (start or header_bytes)
-    return cast(BinaryIO, io.BufferedReader(_Spliced(head, stream, left)))
+def _chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    """Rows, some at a time; those before what cannot be read come before the error."""
+    held: list[Any] = []
+    fault: Exception | None = None
+    try:
+        for row in rows:
+            held.append(row)
+            if len(held) == _ROWS:
+                yield held
+                held = []
+    except Exception as error:
+        fault = error
+    if held:
+        yield held
+    if fault:
+        raise fault
 
 
-class _Spliced(io.RawIOBase):
-    def __init__(self, head: bytes, stream: BinaryIO, left: int | None) -> None:
-        super().__init__()
-        self._head, self._stream, self._left = head, stream, left
+def _rows(block: Any) -> Iterator[Any]:
+    yield from block
+    if block.bytes_.read(1):
+        raise ValueError("a block has more rows than it says")
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: Any) -> int:
-        size = len(buffer)
-        if self._head:
-            found, self._head = self._head[:size], self._head[size:]
-        else:
-            found = self._stream.read(size if self._left is None else min(size, self._left))
-            self._left = None if self._left is None else self._left - len(found)
-        buffer[: len(found)] = found
-        return len(found)
+class _Spliced:
+    """The header of a file and some of its blocks, as a file of its own.
+
+    Args:
+        stream: the file, at its beginning.
+        header_bytes: how long its header is.
+        start: where the first block begins; 0 for the first of all.
+        stop: where the last one ends.
+    """
+
+    def __init__(self, stream: BinaryIO, header_bytes: int, start: int, stop: int | None) -> None:
+        self._head = io.BytesIO(stream.read(header_bytes))
+        self._stream = stream
+        self._at, self._stop = stream.seek(start or header_bytes), stop
+        self._told = 0
+
+    def tell(self) -> int:
+        return self._told
+
+    def read(self, size: int) -> bytes:
+        found = self._head.read(size)
+        if not found:
+            left = size if self._stop is None else min(size, self._stop - self._at)
+            found = self._stream.read(left)
+            self._at += len(found)
+            if left and not found and self._stop is not None:
+                raise ValueError("the file ends earlier than it did before")
+        self._told += len(found)
+        return found
 
 
 def _snappy_block(stream: Any) -> io.BytesIO:

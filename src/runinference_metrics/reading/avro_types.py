@@ -1,10 +1,12 @@
 """Avro's types as Arrow's."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
 
 _PLAIN = {
     "null": pa.null(),
@@ -16,23 +18,28 @@ _PLAIN = {
     "bytes": pa.binary(),
     "string": pa.string(),
 }
-# https://avro.apache.org/docs/1.12.0/specification/#logical-types, as fastavro reads them.
+# https://avro.apache.org/docs/1.12.0/specification/#logical-types: by the type that each is of;
+# of another one it is none.
 _LOGICAL = {
-    "date": pa.date32(),
-    "time-millis": pa.time32("ms"),
-    "time-micros": pa.time64("us"),
-    "timestamp-millis": pa.timestamp("ms", "UTC"),
-    "timestamp-micros": pa.timestamp("us", "UTC"),
-    "local-timestamp-millis": pa.timestamp("ms"),
-    "local-timestamp-micros": pa.timestamp("us"),
-    "uuid": pa.string(),
+    ("int", "date"): pa.date32(),
+    ("int", "time-millis"): pa.time32("ms"),
+    ("long", "time-micros"): pa.time64("us"),
+    ("long", "timestamp-millis"): pa.timestamp("ms", "UTC"),
+    ("long", "timestamp-micros"): pa.timestamp("us", "UTC"),
+    ("long", "timestamp-nanos"): pa.timestamp("ns", "UTC"),
+    ("long", "local-timestamp-millis"): pa.timestamp("ms"),
+    ("long", "local-timestamp-micros"): pa.timestamp("us"),
+    ("long", "local-timestamp-nanos"): pa.timestamp("ns"),
+    ("string", "uuid"): pa.string(),
 }
+# How fastavro reads strings, so that what is no UTF-8 costs its row alone.
+HANDLER = "surrogateescape"
 # Arrow's 256 bits hold so many digits.
 _MOST_DIGITS = 76
 
 
 class NoType(Exception):
-    """Arrow has no type for values of several kinds, nor for one that holds itself."""
+    """Arrow has no type for values of several kinds, for one that holds itself, and the like."""
 
 
 def arrow_type(schema: Any, known: Mapping[str, Any], above: tuple[str, ...] = ()) -> pa.DataType:
@@ -58,14 +65,16 @@ def arrow_type(schema: Any, known: Mapping[str, Any], above: tuple[str, ...] = (
             raise NoType
         return arrow_type(known[schema], known, above)
     logical = schema.get("logicalType")
-    if logical == "decimal" and schema.get("precision", 0) <= _MOST_DIGITS:
-        digits, scale = schema["precision"], schema.get("scale", 0)
-        return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)
-    if logical in _LOGICAL:
-        return _LOGICAL[logical]
+    if logical == "decimal" and schema["type"] in ("bytes", "fixed"):
+        return _decimal(schema["precision"], schema.get("scale", 0))
+    if found := _LOGICAL.get((schema["type"], logical)):
+        return found
     match schema["type"]:
         case "record":
             inside = (*above, schema.get("name", ""))
+            if not schema["fields"]:
+                # Parquet has no such objects.
+                raise NoType
             return pa.struct([
                 pa.field(one["name"], arrow_type(one["type"], known, inside))
                 for one in schema["fields"]
@@ -79,6 +88,41 @@ def arrow_type(schema: Any, known: Mapping[str, Any], above: tuple[str, ...] = (
         case "fixed":
             return pa.binary()
     return arrow_type(schema["type"], known, above)
+
+
+def _decimal(digits: int, scale: int) -> pa.DataType:
+    if digits > _MOST_DIGITS:
+        raise NoType
+    return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)
+
+
+def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Values as a column; strings that are no UTF-8, with surrogates for what is not, as stored."""
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        raw = pa.array([_encoded(one) for one in values], _of_bytes(kind))
+        return pc.cast(raw, options=pc.CastOptions(kind, allow_invalid_utf8=True))
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors=HANDLER)
+    if isinstance(value, dict):
+        return {name: _encoded(one) for name, one in value.items()}
+    return [_encoded(one) for one in value] if isinstance(value, list) else value
+
+
+def _of_bytes(kind: pa.DataType) -> pa.DataType:
+    if types.is_string(kind):
+        return pa.binary()
+    if types.is_list(kind):
+        return pa.list_(_of_bytes(kind.value_type))
+    if types.is_map(kind):
+        return pa.map_(pa.string(), _of_bytes(kind.item_type))
+    if types.is_struct(kind):
+        return pa.struct([pa.field(one.name, _of_bytes(one.type)) for one in kind])
+    return kind
 
 
 def plain_value(value: Any) -> Any:

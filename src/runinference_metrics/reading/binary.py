@@ -77,6 +77,16 @@ def table_kind(head: bytes, compressed: bool, said: str) -> str:
     return kind
 
 
+def refuse_misnamed(path: str) -> None:
+    """Raises Unclear when a file that is no table is called like one: it may be cut off, or a page
+    that says why there is none.
+    """
+    for kind in _TABLES:
+        if path.lower().endswith(f".{kind}"):
+            got = f"no file of {kind.capitalize()}, as it is called: say what it is"
+            raise Unclear("input_format", "text, jsonl, csv or document for a file of text", got)
+
+
 def refuse_binary(path: str, head: bytes) -> None:
     """Raises Unclear when a file is of a kind that is not read.
 

@@ -27,6 +27,7 @@ class FileRange:
         stop: what is behind the last one, or None for the whole file.
         first_line: the number of the first line or row, from 1.
         file_format: how the file is written; None if that is to be found in its first bytes.
+        mark: a number that a table, written anew, has no longer; None if nobody knows it.
     """
 
     path: str
@@ -34,6 +35,7 @@ class FileRange:
     stop: int | None = None
     first_line: int = 1
     file_format: FileFormat | None = None
+    mark: int | None = None
 
 
 def open_raw(path: str) -> BinaryIO:

@@ -38,8 +38,11 @@ def without(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     found = {name: one for name, one in row.items() if name not in names}
     for name in names:
         first, dot, rest = name.partition(_DOT)
-        if name not in row and dot and isinstance(found.get(first), dict):
-            found[first] = without(found[first], (rest,))
+        if name not in row and dot and isinstance(inner := found.get(first), dict) and inner:
+            found[first] = without(inner, (rest,))
+            if not found[first]:
+                # It held nothing else.
+                del found[first]
     return found
 
 
@@ -86,13 +89,18 @@ def columns_without(batch: pa.RecordBatch, names: Sequence[str]) -> Iterator[tup
             continue
         inside = [one.partition(_DOT)[2] for one in names
                   if one.startswith(f"{name}{_DOT}") and one not in batch.schema.names]  # fmt: skip
-        yield name, _struct_without(found, inside) if inside else found
+        left = _struct_without(found, inside) if inside else found
+        if left is not None:
+            yield name, left
 
 
-def _struct_without(array: pa.Array, names: Sequence[str]) -> pa.Array:
+def _struct_without(array: pa.Array, names: Sequence[str]) -> pa.Array | None:
+    """Objects without some of their fields; None if nothing is left."""
     if not types.is_struct(array.type):
         return array
     inner = pa.RecordBatch.from_arrays(array.flatten(), [one.name for one in array.type])
     kept = dict(columns_without(inner, names))
+    if not kept:
+        return None
     mask = array.is_null() if array.null_count else None
     return pa.StructArray.from_arrays(list(kept.values()), list(kept), mask=mask)

@@ -230,6 +230,8 @@ def sniffed(
     if kind := binary.table_kind(sample.head, bool(codecs_found), said):
         return FileFormat(kind)
     binary.refuse_binary(path, sample.head)
+    if said == AUTO:
+        binary.refuse_misnamed(path)
     sniffer = _Sniffer(path, sample, options, text_field)
     rows = sniffer.rows()
     dialect = sniffer.dialect() if rows == "csv" else Dialect()

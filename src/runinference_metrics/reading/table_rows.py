@@ -10,8 +10,9 @@ from pyarrow import types
 from runinference_metrics.reading import limits, paths, rejections
 from runinference_metrics.reading.fields import RowFields, listed, no_string
 from runinference_metrics.records.batching import MAX_BATCH_BYTES
+from runinference_metrics.records.fitting import fitted_column
 from runinference_metrics.records.kept import Kept, json_values
-from runinference_metrics.records.kept_types import fitted_column, plain
+from runinference_metrics.records.plain_types import plain_batch
 from runinference_metrics.records.record import Record, RecordBatch, Rejected, to_json
 from runinference_metrics.records.right_labels import as_text
 from runinference_metrics.records.text import Text
@@ -28,8 +29,9 @@ def _parts(batch: pa.RecordBatch) -> Iterator[tuple[bool, pa.RecordBatch]]:
     except pa.ArrowInvalid:
         half = batch.num_rows // 2
         if half:
-            yield from _parts(batch[:half])
-            yield from _parts(batch[half:])
+            # Slices would have the strings inside of lists and objects of all rows.
+            yield from _parts(batch.take(pa.array(range(half))))
+            yield from _parts(batch.take(pa.array(range(half, batch.num_rows))))
         else:
             yield False, batch
 
@@ -59,7 +61,7 @@ class Rows:
             most_rows: no batch holds more.
         """
         at = 0
-        for valid, batch in _parts(self.batch):
+        for valid, batch in _parts(plain_batch(self.batch)):
             rows = replace(self, batch=batch, positions=self.positions[at : at + batch.num_rows])
             yield from rows._valid(most_rows) if valid else rows._undecodable()
             at += batch.num_rows
@@ -137,9 +139,7 @@ class Rows:
     def _strings(self, name: str, what: str, wrong: _Wrong) -> list[str]:
         """A column of texts; "" for nothing."""
         column = self._column(name)
-        if types.is_dictionary(column.type):
-            column = column.dictionary_decode()
-        kind = plain(column.type)
+        kind = column.type
         if types.is_string(kind) or types.is_null(kind):
             return [one or "" for one in column.to_pylist()]
         if types.is_binary(kind):
@@ -174,6 +174,9 @@ class Rows:
             named = dict(paths.columns_without(self.batch, fields.texts))
         else:
             named = {name: self._column(name) for name in fields.keep_fields}
+        if not named:
+            # Columns that are none have no rows either.
+            return None
         if fields.types is None:
             return Kept(pa.RecordBatch.from_arrays(list(named.values()), list(named)))
         if unknown := [one for one in named if one not in fields.types.fields.names]:

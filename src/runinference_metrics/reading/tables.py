@@ -1,6 +1,7 @@
 """Files that have columns: Parquet and Avro, by the parts that are read apart."""
 
 import bisect
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
@@ -15,9 +16,11 @@ from runinference_metrics.reading.files import FileRange, changed
 from runinference_metrics.reading.formats import TABLES, FileFormat
 from runinference_metrics.reading.parquet_table import ParquetTable
 from runinference_metrics.reading.table_rows import Outcome
-from runinference_metrics.records.kept_types import plain
+from runinference_metrics.records.plain_types import plain
 
 _PARQUET, _AVRO = TABLES
+# More than is read at once of files that are not damaged.
+_PIECE_BYTES = 16 << 20
 # Enough to see what is wrong with a file.
 _LONGEST_FAULT = 300
 
@@ -28,6 +31,11 @@ class Table(Protocol):
     schema: pa.Schema
     num_rows: int | None
 
+    @property
+    def mark(self) -> int:
+        """A number that another file, written at the same place, does not have."""
+        ...
+
     def ranges(self, names: Sequence[str], range_bytes: int) -> Iterator[tuple[int, int, int]]:
         """Parts that are read together: the first, the one behind, the first row's number."""
         ...
@@ -36,10 +44,6 @@ class Table(Protocol):
         self, names: Sequence[str], start: int = 0, stop: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The rows of some parts, with the columns that hold these fields."""
-        ...
-
-    def begins(self, start: int, first_row: int) -> bool:
-        """Whether the part `start` begins with this row, as it did when the file was cut."""
         ...
 
 
@@ -56,7 +60,13 @@ class _Stream:
     closed: bool = field(default=False, init=False)
 
     def read(self, size: int = -1) -> bytes:
-        return self._noted(self.stream.read, size)
+        # What a damaged file says of its size is not believed: so much memory is not there.
+        return b"".join(self._pieces(size if size >= 0 else sys.maxsize))
+
+    def _pieces(self, size: int) -> Iterator[bytes]:
+        while size > 0 and (piece := self._noted(self.stream.read, min(size, _PIECE_BYTES))):
+            yield piece
+            size -= len(piece)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._noted(self.stream.seek, offset, whence)
@@ -134,7 +144,8 @@ class OpenedTable:
     def ranges(self, path: str, range_bytes: int, found: FileFormat) -> list[FileRange]:
         """The ranges of a file, each some of its parts."""
         cut = self._try(lambda: list(self._table.ranges(self._names, range_bytes)))
-        return [FileRange(path, start, stop, first, found) for start, stop, first in cut]
+        mark = self._try(lambda: self._table.mark)
+        return [FileRange(path, start, stop, first, found, mark) for start, stop, first in cut]
 
     @property
     def read_bytes(self) -> int:
@@ -164,7 +175,7 @@ class OpenedTable:
             skip: how many of its first rows are passed over.
             limit: how many are read behind them, about; None for all.
         """
-        if not self._table.begins(part.start, part.first_line):
+        if part.mark is not None and part.mark != self._table.mark:
             raise OSError(changed(part.path))
         number = part.first_line
         batches = self._table.batches(self._names, part.start, part.stop)

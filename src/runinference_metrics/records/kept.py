@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from runinference_metrics.records.plain_types import plain_array
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -85,11 +87,8 @@ def json_values(array: pa.Array) -> list[Any]:
     Decimals and times are strings, as BigQuery exports them: 12.50, 2026-11-28T05:21:30Z. Bytes
     are in base64, numbers that are none "NaN", "Infinity" and "-Infinity".
     """
+    array = plain_array(array)
     kind = array.type
-    if types.is_dictionary(kind):
-        return json_values(array.dictionary_decode())
-    if isinstance(kind, pa.BaseExtensionType):
-        return json_values(array.storage)
     if types.is_floating(kind):
         return _floats(array)
     if types.is_timestamp(kind):
@@ -100,13 +99,13 @@ def json_values(array: pa.Array) -> list[Any]:
         return _structs(array)
     if types.is_map(kind):
         return _maps(array)
-    if _is_list(kind):
+    if types.is_list(kind):
         return list(_regrouped(array, json_values(array.flatten())))
-    found = array.to_pylist()
-    if types.is_decimal(kind) or _is_binary(kind):
-        return [None if one is None else json_form(one) for one in found]
     if types.is_duration(kind):
-        return [None if one is None else str(one) for one in found]
+        return _durations(array)
+    found = array.to_pylist()
+    if types.is_decimal(kind) or types.is_binary(kind):
+        return [None if one is None else json_form(one) for one in found]
     return found
 
 
@@ -128,14 +127,6 @@ def as_text(value: Any) -> str | None:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
-
-
 def _floats(array: pa.Array) -> list[Any]:
     found = array.to_pylist()
     if pc.all(pc.is_finite(array), skip_nulls=True).as_py() in (True, None):
@@ -148,9 +139,25 @@ _NO_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 def _timestamps(array: pa.Array) -> list[str | None]:
     # As the instant itself, so that no table of time zones is needed, which images do not have.
-    plain = array.cast(pa.timestamp(array.type.unit)).cast(pa.string())
+    instants = array.cast(pa.timestamp(array.type.unit)).cast(pa.string())
     end = "Z" if array.type.tz else ""
-    return [None if one is None else f"{one.replace(' ', 'T')}{end}" for one in plain.to_pylist()]
+    # What lies beyond all calendars stays as Arrow writes it: <value out of range: 12>.
+    return [
+        f"{one.replace(' ', 'T')}{end}" if one and not one.startswith("<") else one
+        for one in instants.to_pylist()
+    ]
+
+
+def _durations(array: pa.Array) -> list[str | None]:
+    """As in ISO 8601, in seconds: PT-1.500S."""
+    digits = _DIGITS[array.type.unit]
+    return [
+        None if one is None else f"PT{Decimal(one).scaleb(-digits):f}S"
+        for one in array.cast(pa.int64()).to_pylist()
+    ]
+
+
+_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
 
 def _structs(array: pa.Array) -> list[dict[str, Any] | None]:

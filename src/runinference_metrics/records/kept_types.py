@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import types
 
-from runinference_metrics.records.kept import as_text, texts_of
+from runinference_metrics.records.kept import as_text
+from runinference_metrics.records.plain_types import plain
 
 # The most digits of a decimal that every reader takes.
 _MOST_DIGITS = 38
-# Digits of the largest whole number of 64 bits.
-_DIGITS_OF_INT64 = 19
+# Digits of the largest whole numbers of 64 bits.
+_DIGITS_OF_INT64, _DIGITS_OF_UINT64 = 19, 20
 _UNITS = ("s", "ms", "us", "ns")
 
 
@@ -67,35 +69,6 @@ def of_json(value: Any) -> pa.DataType:
     return pa.string()
 
 
-def plain(kind: pa.DataType) -> pa.DataType:
-    """The type itself, however a file has it laid out."""
-    if types.is_dictionary(kind):
-        return plain(kind.value_type)
-    if isinstance(kind, pa.BaseExtensionType):
-        return plain(kind.storage_type)
-    if types.is_large_string(kind) or types.is_string_view(kind):
-        return pa.string()
-    if (
-        types.is_large_binary(kind)
-        or types.is_binary_view(kind)
-        or types.is_fixed_size_binary(kind)
-    ):
-        return pa.binary()
-    if types.is_timestamp(kind) and kind.tz:
-        return pa.timestamp(kind.unit, "UTC")
-    if types.is_date64(kind):
-        return pa.date32()
-    if types.is_float16(kind):
-        return pa.float32()
-    if types.is_map(kind):
-        return pa.map_(plain(kind.key_type), plain(kind.item_type))
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return pa.list_(plain(kind.value_type))
-    if types.is_struct(kind):
-        return pa.struct([pa.field(one.name, plain(one.type)) for one in kind])
-    return kind
-
-
 def joined(kinds: Iterable[pa.DataType]) -> pa.DataType:
     """The narrowest type that holds the values of all these, as texts if there is no other."""
     found = pa.null()
@@ -110,6 +83,8 @@ def settled(kind: pa.DataType) -> pa.DataType:
         return pa.string()
     if types.is_list(kind):
         return pa.list_(settled(kind.value_type))
+    if types.is_map(kind):
+        return pa.map_(kind.key_type, settled(kind.item_type))
     if types.is_struct(kind):
         return pa.struct([pa.field(one.name, settled(one.type)) for one in kind])
     return kind
@@ -120,14 +95,19 @@ def _both(one: pa.DataType, other: pa.DataType) -> pa.DataType:
         return one
     if types.is_null(one):
         return other
-    if types.is_integer(one) and types.is_integer(other):
-        return pa.string() if pa.uint64() in (one, other) else pa.int64()
+    if _is_int64(one) and _is_int64(other):
+        return pa.int64()
     if _is_number(one) and _is_number(other):
         return pa.float64()
     if _is_exact(one) and _is_exact(other):
         return _decimal(one, other)
     if types.is_timestamp(one) and types.is_timestamp(other) and one.tz == other.tz:
-        return pa.timestamp(max(one.unit, other.unit, key=_UNITS.index), one.tz)
+        return pa.timestamp(_finer(one, other), one.tz)
+    if types.is_time(one) and types.is_time(other):
+        unit = _finer(one, other)
+        return pa.time32(unit) if unit in _UNITS[:2] else pa.time64(unit)
+    if types.is_duration(one) and types.is_duration(other):
+        return pa.duration(_finer(one, other))
     if types.is_list(one) and types.is_list(other):
         return pa.list_(_both(one.value_type, other.value_type))
     if types.is_struct(one) and types.is_struct(other):
@@ -138,8 +118,16 @@ def _both(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     return pa.string()
 
 
+def _finer(one: pa.DataType, other: pa.DataType) -> str:
+    return max(one.unit, other.unit, key=_UNITS.index)
+
+
+def _is_int64(kind: pa.DataType) -> bool:
+    return types.is_integer(kind) and kind != pa.uint64()
+
+
 def _is_number(kind: pa.DataType) -> bool:
-    return types.is_integer(kind) or types.is_floating(kind)
+    return _is_int64(kind) or types.is_floating(kind)
 
 
 def _is_exact(kind: pa.DataType) -> bool:
@@ -147,63 +135,19 @@ def _is_exact(kind: pa.DataType) -> bool:
 
 
 def _decimal(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    scales = [kind.scale if types.is_decimal(kind) else 0 for kind in (one, other)]
-    whole = [
-        kind.precision - kind.scale if types.is_decimal(kind) else _DIGITS_OF_INT64
-        for kind in (one, other)
-    ]
-    digits = max(whole) + max(scales)
-    return pa.decimal128(digits, max(scales)) if digits <= _MOST_DIGITS else pa.string()
+    scale = max(_scale(one), _scale(other))
+    digits = max(_whole_digits(one), _whole_digits(other)) + scale
+    return pa.decimal128(digits, scale) if digits <= _MOST_DIGITS else pa.string()
 
 
-def fitted_column(
-    column: pa.Array, kind: pa.DataType, name: str
-) -> tuple[pa.Array, dict[int, str]]:
-    """A column as one of another type.
-
-    Args:
-        column: as a file has it.
-        kind: the type that it is to have.
-        name: the field's, for messages.
-
-    Returns:
-        The column, and why the rows at some places cannot be of the type; these are null in it.
-    """
-    if column.type == kind:
-        return column, {}
-    if types.is_string(kind):
-        own = plain(column.type)
-        return (column.cast(kind) if types.is_string(own) else texts_of(column)), {}
-    try:
-        if _loses_fields(column.type, kind):
-            raise pa.ArrowInvalid(f"{column.type} has fields that are not in it")
-        return column.cast(kind), {}
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        if len(column) == 1:
-            return pa.nulls(1, kind), {0: _misfit(name, kind, column.type, error)}
-    # Few rows are at fault, or all are: halves find both.
-    half = len(column) // 2
-    first, wrong = fitted_column(column[:half], kind, name)
-    second, others = fitted_column(column[half:], kind, name)
-    wrong.update((half + at, why) for at, why in others.items())
-    return pa.concat_arrays([first, second]), wrong
+def _scale(kind: pa.DataType) -> int:
+    return kind.scale if types.is_decimal(kind) else 0
 
 
-def _loses_fields(own: pa.DataType, kind: pa.DataType) -> bool:
-    """Whether a cast would drop a field of an object without a word."""
-    if types.is_struct(own) and types.is_struct(kind):
-        there = {one.name: one.type for one in kind}
-        return any(one.name not in there or _loses_fields(one.type, there[one.name]) for one in own)
-    if types.is_list(plain(own)) and types.is_list(kind):
-        return _loses_fields(own.value_type, kind.value_type)
-    return False
-
-
-def _misfit(name: str, kind: pa.DataType, own: pa.DataType, error: Exception) -> str:
-    return (
-        f"field {name!r} has the type {kind} in the files that were looked at before the run, and "
-        f"cannot be that here, where it is {own}: {str(error).splitlines()[0]}"
-    )
+def _whole_digits(kind: pa.DataType) -> int:
+    if types.is_decimal(kind):
+        return kind.precision - kind.scale
+    return _DIGITS_OF_UINT64 if kind == pa.uint64() else _DIGITS_OF_INT64
 
 
 def _fitted(value: Any, kind: pa.DataType, name: str) -> Any:
@@ -213,14 +157,17 @@ def _fitted(value: Any, kind: pa.DataType, name: str) -> Any:
     if types.is_string(kind):
         return as_text(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    whole = number and isinstance(value, int)
     if types.is_boolean(kind) and isinstance(value, bool):
         return value
-    if types.is_integer(kind) and number and isinstance(value, int):
+    if types.is_integer(kind) and whole:
         low, high = _limits(kind)
         if low <= value <= high:
             return value
     if types.is_floating(kind) and number and _is_exactly(value):
         return float(value)
+    if types.is_decimal(kind) and whole and abs(value) < 10 ** _whole_digits(kind):
+        return Decimal(value)
     if types.is_list(kind) and isinstance(value, list):
         return [_fitted(one, kind.value_type, name) for one in value]
     raise Misfit(
@@ -251,6 +198,12 @@ def kept_types(
         fields: those of each kept field.
     """
     return KeptTypes(
-        None if id_kinds is None else settled(joined(id_kinds)),
+        None if id_kinds is None else _of_ids(settled(joined(id_kinds))),
         pa.schema([(name, settled(joined(kinds))) for name, kinds in fields.items()]),
     )
+
+
+def _of_ids(kind: pa.DataType) -> pa.DataType:
+    """The type of ids, which travel as Python's values: its times are coarser, and end sooner."""
+    is_plain = _is_exact(kind) or types.is_floating(kind) or types.is_boolean(kind)
+    return kind if is_plain or types.is_binary(kind) else pa.string()
