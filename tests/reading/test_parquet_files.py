@@ -439,7 +439,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(
                 raise TimeoutError("the bucket is slow")
             return super().read(size)
 
-    monkeypatch.setattr(rows, "open_raw", lambda one: Failing(files.open_raw(one), []))
+    monkeypatch.setattr(rows, "open_table", lambda one: Failing(files.open_raw(one), []))
     monkeypatch.setattr(tables, "_PIECE_BYTES", 8)
     with pytest.raises(TimeoutError, match="the bucket is slow"):
         read(path)

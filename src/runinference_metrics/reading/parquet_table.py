@@ -25,15 +25,17 @@ class ParquetTable:
 
     Args:
         stream: the file, in which places can be looked up.
+        ahead: whether all of a row group is asked for at once, in few requests, as is right where
+            all of it is wanted.
 
     Raises:
         pyarrow.ArrowInvalid: it is none, or damaged.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, ahead: bool = False) -> None:
         # Of a bucket's object nobody needs a byte twice, and columns lie apart.
         self._file = pq.ParquetFile(
-            stream, pre_buffer=False, buffer_size=CHUNK_BYTES, page_checksum_verification=True
+            stream, pre_buffer=ahead, buffer_size=CHUNK_BYTES, page_checksum_verification=True
         )
         self.schema: pa.Schema = self._file.schema_arrow
         self.num_rows: int = self._file.metadata.num_rows

@@ -43,6 +43,7 @@ class Rows:
         options: what the user says of how files are written.
         open_file: opens a file; None for `open_raw`.
         most_rows: no batch of a table holds more.
+        ahead: whether all of its rows are wanted.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Rows:
         options: FormatOptions,
         open_file: Callable[[str], BinaryIO] | None = None,
         most_rows: int = _ROWS_AT_ONCE,
+        ahead: bool = False,
     ) -> None:
         self._part = part
         self._fields = fields
@@ -62,6 +64,7 @@ class Rows:
         self.unclear: Unclear | None = None
         self.table: OpenedTable | None = None
         self._most_rows = most_rows
+        self._ahead = ahead
 
     def __iter__(self) -> Generator[Outcome, None, None]:
         part, fields = self._part, self._fields
@@ -90,7 +93,7 @@ class Rows:
         # Not as a stream: what a table holds is said at its end.
         with open_table(part.path) as stream:
             try:
-                self.table = OpenedTable(stream, kind, self._fields)
+                self.table = OpenedTable(stream, kind, self._fields, self._ahead)
             except NoTable as error:
                 yield rejections.unreadable(str(error), part.path, part.first_line)
                 return
@@ -116,5 +119,5 @@ def rows(
     options: FormatOptions = AS_FOUND,
     most_rows: int = _ROWS_AT_ONCE,
 ) -> Rows:
-    """Reads a range: see `Rows`."""
-    return Rows(part, fields, options, most_rows=most_rows)
+    """Reads all of a range: see `Rows`."""
+    return Rows(part, fields, options, most_rows=most_rows, ahead=True)

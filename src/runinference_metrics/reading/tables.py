@@ -4,6 +4,7 @@ import bisect
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
@@ -108,16 +109,17 @@ class OpenedTable:
         stream: the file, at its beginning.
         kind: one of `TABLES`.
         fields: the fields that matter.
+        ahead: whether all of its rows are wanted.
 
     Raises:
         NoTable: it is none.
         OSError: it cannot be read.
     """
 
-    def __init__(self, stream: BinaryIO, kind: str, fields: RowFields) -> None:
+    def __init__(self, stream: BinaryIO, kind: str, fields: RowFields, ahead: bool = False) -> None:
         self._stream = _Stream(stream)
         self._fields = fields
-        made: Any = ParquetTable if kind == _PARQUET else AvroTable
+        made: Any = partial(ParquetTable, ahead=ahead) if kind == _PARQUET else AvroTable
         self._table: Table = self._try(lambda: made(self._stream))
         self.schema = pa.schema([(one.name, plain(one.type)) for one in self._table.schema])
         self.num_rows = self._table.num_rows

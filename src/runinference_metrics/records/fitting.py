@@ -65,6 +65,8 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
         return _struct(array, kind, mask)
     if types.is_list(own) and types.is_list(kind):
         inside = _cast(array.flatten(), kind.value_type)
+        if inside.null_count and not kind.value_field.nullable:
+            raise pa.ArrowInvalid("a list has a null in it")
         return pa.ListArray.from_arrays(offsets(array), inside, kind, mask=mask)
     if types.is_map(own) and types.is_map(kind) and own.key_type == kind.key_type:
         pairs = array.cast(pa.list_(pa.struct([("key", own.key_type), ("value", own.item_type)])))

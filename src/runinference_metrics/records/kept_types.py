@@ -169,6 +169,8 @@ def _fitted(value: Any, kind: pa.DataType, name: str) -> Any:
     if types.is_decimal(kind) and whole and abs(value) < 10 ** _whole_digits(kind):
         return Decimal(value)
     if types.is_list(kind) and isinstance(value, list):
+        if None in value and not kind.value_field.nullable:
+            raise Misfit(f"field {name!r} is a list with a null in it, which a table cannot have")
         return [_fitted(one, kind.value_type, name) for one in value]
     raise Misfit(
         f"field {name!r} is {as_text(value)!s:.100}, and {kind} in the rows that were looked at "
