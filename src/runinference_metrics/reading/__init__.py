@@ -5,6 +5,7 @@
 # The doors: other rooms use these modules and no others; tools/rooms.py holds it.
 __all__ = [
     "choosing",
+    "csv_reader",
     "estimate",
     "fields",
     "files",
@@ -19,6 +20,8 @@ __all__ = [
     "table_input",
     "table_preview",
     "table_survey",
+    "tables",
     "transform",
     "unclear",
+    "watched",
 ]

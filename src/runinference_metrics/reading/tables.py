@@ -1,9 +1,7 @@
 """Files that have columns: Parquet and Avro, by the parts that are read apart."""
 
 import bisect
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, BinaryIO, Protocol
 
@@ -17,11 +15,11 @@ from runinference_metrics.reading.files import FileRange, changed
 from runinference_metrics.reading.formats import TABLES, FileFormat
 from runinference_metrics.reading.parquet_table import ParquetTable
 from runinference_metrics.reading.table_rows import Outcome
+from runinference_metrics.reading.watched import Watched
+from runinference_metrics.records.kept import Kept
 from runinference_metrics.records.plain_types import plain
 
 _PARQUET, _AVRO = TABLES
-# More than is read at once of files that are not damaged.
-_PIECE_BYTES = 16 << 20
 # Enough to see what is wrong with a file.
 _LONGEST_FAULT = 300
 
@@ -52,52 +50,6 @@ class NoTable(Exception):
     """A file is damaged, or none of its kind."""
 
 
-@dataclass
-class _Stream:
-    """An opened file that remembers whether reading it failed, and not what it holds."""
-
-    stream: BinaryIO
-    error: BaseException | None = None
-    closed: bool = field(default=False, init=False)
-
-    def read(self, size: int = -1) -> bytes:
-        # What a damaged file says of its size is not believed: so much memory is not there.
-        return b"".join(self._pieces(size if size >= 0 else sys.maxsize))
-
-    def _pieces(self, size: int) -> Iterator[bytes]:
-        while size > 0 and (piece := self._noted(self.stream.read, min(size, _PIECE_BYTES))):
-            yield piece
-            size -= len(piece)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._noted(self.stream.seek, offset, whence)
-
-    def tell(self) -> int:
-        return self.stream.tell()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-    def _noted(self, do: Any, *arguments: Any) -> Any:
-        try:
-            return do(*arguments)
-        except BaseException as error:
-            self.error = error
-            raise
-
-
 class OpenedTable:
     """A table of which rows are read.
 
@@ -117,7 +69,7 @@ class OpenedTable:
     """
 
     def __init__(self, stream: BinaryIO, kind: str, fields: RowFields, ahead: bool = False) -> None:
-        self._stream = _Stream(stream)
+        self._stream = Watched(stream)
         self._fields = fields
         made: Any = partial(ParquetTable, ahead=ahead) if kind == _PARQUET else AvroTable
         self._table: Table = self._try(lambda: made(self._stream))
@@ -166,6 +118,19 @@ class OpenedTable:
         found = parts[bisect.bisect_right(parts, row, key=lambda one: one.first_line) - 1]
         return found, row - found.first_line
 
+    def json_rows(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """All rows with some columns, those that there are of these names; see `json_rows`.
+
+        Raises:
+            NoTable: a row cannot be read.
+            OSError: the file cannot be read.
+        """
+        # Where no column is read, no row is seen.
+        there = [one for one in self.schema.names if one in names]
+        batches = self._table.batches(there or self.schema.names[:1])
+        while (batch := self._try(lambda: next(batches, None))) is not None:
+            yield from json_rows(batch.select(there))
+
     def outcomes(
         self, part: FileRange, most_rows: int, skip: int = 0, limit: int | None = None
     ) -> Iterator[Outcome]:
@@ -200,3 +165,14 @@ class OpenedTable:
             )
             yield from rows.outcomes(most_rows)
             number = stop
+
+
+def json_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """Rows of columns as objects of JSON, without what is null."""
+    for row in Kept(batch).json_rows():
+        yield {name: value for name, value in row.items() if value is not None}
+
+
+def rows_of(stream: BinaryIO, kind: str, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """All rows of a file with some columns; see `OpenedTable`."""
+    yield from OpenedTable(stream, kind, RowFields("", "", ())).json_rows(names)
