@@ -245,7 +245,7 @@ def test_equal_hashes_of_different_rows_are_no_difference(
         patch.setattr(verify, "hash", lambda key: key[1] % hashes, raising=False)
         found = verify.Recount()
         shards = [Shard("predictions", str(path))]
-        differences = _twice(shards, verify._count(shards, found))
+        differences = _twice(shards, verify._count(shards, found), found)
     assert found.predictions == len(rows)
     repeated = sorted({row for row in rows if rows.count(row) > 1})
     named = [f"row {position} of {source!r} is there {rows.count((source, position))} times"

@@ -3,14 +3,14 @@
 import os
 from array import array
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from runinference_metrics.commands.shard_names import checked_names, kind_of
-from runinference_metrics.commands.shard_rows import Row, Shard, tables_of
+from runinference_metrics.commands.shard_rows import Damaged, Row, Shard, tables_of
 from runinference_metrics.errors import RunFailed
 from runinference_metrics.metrics.files import fingerprint, fingerprint_of
 from runinference_metrics.options.output import output_fields
@@ -23,13 +23,22 @@ from runinference_metrics.writing.folder import (
     unfinished_in,
 )
 
-# What is needed of predictions and of dead letters.
-_NAMES = {
-    PREDICTIONS: ("label", "source", "position", "right_label"),
+# What all predictions and dead letters have, and what is read of them.
+_NEEDED = {
+    PREDICTIONS: ("label", "source", "position"),
     DEAD_LETTERS: ("reason", "source", "position"),
 }
+_NAMES = {**_NEEDED, PREDICTIONS: (*_NEEDED[PREDICTIONS], "right_label")}
 # Of each kind of difference; the first ones show what is wrong, a million more do not.
 _MOST_NAMED = 5
+# What cannot be checked where predictions lack a field.
+_CHECKS = (
+    ("their labels", {"label"}),
+    ("their right labels", {"right_label"}),
+    ("their input files", {"source"}),
+    # Ids are no keys: nobody promised that they differ.
+    ("whether one is there twice", {"source", "position"}),
+)
 
 
 @dataclass
@@ -60,9 +69,9 @@ class Recount:
     unseen: tuple[str, ...] = ()
 
     @property
-    def has_keys(self) -> bool:
-        """Whether predictions say which row of which file they are of."""
-        return not {"source", "position"} & {*self.unseen}
+    def unchecked(self) -> list[str]:
+        """What of predictions can therefore not be checked."""
+        return [what for what, fields in _CHECKS if fields & {*self.unseen}]
 
     @property
     def dead_letters(self) -> int:
@@ -74,29 +83,33 @@ class _Row:
     """What verifying needs of a row.
 
     Args:
-        kind: `PREDICTIONS` or `DEAD_LETTERS`.
+        shard: where it stands.
         row: the row, or why it is none.
-        unseen: what predictions do not have.
+        needed: the fields that all rows of this kind have.
 
     Raises:
         ValueError: the row is none of this kind; says why, without quoting it.
     """
 
-    __slots__ = ("key", "name", "right_label")
+    __slots__ = ("key", "name", "right_label", "source")
 
-    def __init__(self, kind: str, row: Row, unseen: Collection[str]) -> None:
+    def __init__(self, shard: Shard, row: Row, needed: Sequence[str]) -> None:
         if isinstance(row, str):
             raise ValueError(row)
-        # Dead letters have all of their fields.
-        left_out = unseen if kind == PREDICTIONS else ()
-        for name in _NAMES[kind][:3]:
-            wanted = int if name == "position" else str
-            if name not in left_out and not isinstance(row.get(name), wanted):
-                what = "label" if kind == PREDICTIONS else "reason"
-                raise ValueError(f"it is no JSON object with {what}, source and position")
-        self.name = row.get(_NAMES[kind][0], "")
+        for name in needed:
+            if not isinstance(row.get(name), int if name == "position" else str):
+                what = "JSON object" if shard.unit == "line" else "row"
+                *most, last = needed
+                listed = " and ".join(filter(None, (", ".join(most), last)))
+                raise ValueError(f"it is no {what} with {listed}")
+        self.name: str = row.get(_NEEDED[shard.kind][0], "")
         self.right_label = row.get("right_label")
-        self.key = (row.get("source", ""), row.get("position", 0))
+        if not isinstance(self.right_label, str | None):
+            raise ValueError("its right_label is no text")
+        self.source: str | None = row["source"] if "source" in needed else None
+        self.key: tuple[str, int] | None = None
+        if self.source is not None and "position" in needed:
+            self.key = self.source, row["position"]
 
 
 def verify(folder: str) -> tuple[dict[str, Any], Recount]:
@@ -119,28 +132,48 @@ def verify(folder: str) -> tuple[dict[str, Any], Recount]:
     document = documents.read(folder)
     parameters = document["run"]["parameters"]
     fields = output_fields(str(parameters.get("output_fields", ""))).names
-    found = Recount(unseen=tuple(one for one in _NAMES[PREDICTIONS] if one not in fields))
+    compared = _NAMES[PREDICTIONS] if document["quality"] else _NEEDED[PREDICTIONS]
+    found = Recount(unseen=tuple(one for one in compared if one not in fields))
     try:
         shards = tables_of(str(parameters.get("output", ""))) or _shards(folder, found)
-        keys = _count(shards, found)
-        if found.has_keys:
-            found.differences += _twice(shards, keys)
+        found.shards = Counter(one.kind for one in shards)
     except OSError as error:
         raise RunFailed(f"{folder} cannot be read: {error}") from error
+    found.differences += _twice(shards, _count(shards, found), found)
     _compare(document, found)
     return document, found
 
 
 def _shards(folder: str, found: Recount) -> list[Shard]:
     """The files of a folder, which must be all of one run."""
-    shards = sorted(matching(folder, RESULT_PATTERNS[:2]))
     found.differences += [
         f"{os.path.basename(one.rstrip('/'))} is there: another run is going on, or was killed"
         for one in unfinished_in(folder)
     ]
-    found.shards, wrong = checked_names(shards)
+    shards, wrong = checked_names(sorted(matching(folder, RESULT_PATTERNS[:2])))
     found.differences += wrong
     return [Shard(kind_of(one), one) for one in shards]
+
+
+def _rows(shard: Shard, unseen: Sequence[str], wrong: list[str]) -> Iterator[_Row]:
+    """The rows of a shard that can be counted; `wrong` gets a sentence on each other one."""
+    kind, bad = shard.kind, 0
+    # Dead letters have all of their fields.
+    needed = [one for one in _NEEDED[kind] if kind == DEAD_LETTERS or one not in unseen]
+    try:
+        for number, values in shard.rows(_NAMES[kind]):
+            try:
+                row = _Row(shard, values, needed)
+            except ValueError as error:
+                bad += 1
+                if bad <= _MOST_NAMED:
+                    wrong.append(f"{shard.name}, {shard.unit} {number:,} cannot be used: {error}")
+                continue
+            yield row
+    except Damaged as error:
+        wrong.append(f"{shard.name} {error.what}")
+    if bad > _MOST_NAMED:
+        wrong.append(f"{shard.name} has {bad - _MOST_NAMED:,} more such {shard.unit}s")
 
 
 def _count(shards: list[Shard], found: Recount) -> "array[int]":
@@ -148,39 +181,25 @@ def _count(shards: list[Shard], found: Recount) -> "array[int]":
     keys = array("q")
     sources: set[str] = set()
     for shard in shards:
-        kind, bad = shard.kind, 0
-        for number, values in shard.rows(_NAMES[kind]):
-            try:
-                row = _Row(kind, values, found.unseen)
-            except ValueError as error:
-                bad += 1
-                if bad <= _MOST_NAMED:
-                    found.differences.append(
-                        f"{shard.name}, {shard.unit} {number:,} cannot be used: {error}"
-                    )
-                continue
-            keys.append(hash(row.key))
-            source, _ = row.key
-            if source not in sources:
-                sources.add(source)
-                found.files_fingerprint += fingerprint_of(source)
-            if kind == PREDICTIONS:
+        for row in _rows(shard, found.unseen, found.differences):
+            if row.key:
+                keys.append(hash(row.key))
+            if row.source is not None and row.source not in sources:
+                sources.add(row.source)
+                found.files_fingerprint += fingerprint_of(row.source)
+            if shard.kind == PREDICTIONS:
                 found.predictions += 1
                 found.labels[row.name] += 1
                 if row.right_label is not None:
                     found.right_labels[row.right_label, row.right_label == row.name] += 1
             else:
                 found.reasons[row.name] += 1
-        if bad > _MOST_NAMED:
-            found.differences.append(
-                f"{shard.name} has {bad - _MOST_NAMED:,} more such {shard.unit}s"
-            )
     found.files = len(sources)
     found.files_fingerprint %= 2**64
     return keys
 
 
-def _twice(shards: list[Shard], keys: "array[int]") -> list[str]:
+def _twice(shards: list[Shard], keys: "array[int]", found: Recount) -> list[str]:
     """The rows that are there more than once.
 
     Equal hashes may be chance, so the rows that have them are looked at again, by their names.
@@ -192,13 +211,10 @@ def _twice(shards: list[Shard], keys: "array[int]") -> list[str]:
         return []
     seen: Counter[tuple[str, int]] = Counter()
     for shard in shards:
-        for _, values in shard.rows(_NAMES[shard.kind]):
-            try:
-                key = _Row(shard.kind, values, ()).key
-            except ValueError:
-                continue
-            if hash(key) in suspects:
-                seen[key] += 1
+        # What is wrong was said when they were counted.
+        for row in _rows(shard, found.unseen, []):
+            if row.key and hash(row.key) in suspects:
+                seen[row.key] += 1
     twice = [(key, times) for key, times in sorted(seen.items()) if times > 1]
     named = [
         f"row {position:,} of {source!r} is there {times} times"
@@ -246,7 +262,7 @@ def _compare(document: dict[str, Any], found: Recount) -> None:
         for name, said, counted in pairs
         if said != counted
     ]
-    if files and found.has_keys:
+    if files and "source" not in found.unseen:
         found.differences += _compare_files(files, found)
 
 

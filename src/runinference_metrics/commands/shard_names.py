@@ -2,27 +2,29 @@
 
 import os
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS
 
 # Of each kind of difference; the first ones show what is wrong, a million more do not.
 _MOST_NAMED = 5
-_SHARD = re.compile(rf"({PREDICTIONS}|{DEAD_LETTERS})-(\d{{5,}})-of-(\d{{5,}})\.([a-z.]+)")
+_SHARD = re.compile(
+    rf"({PREDICTIONS}|{DEAD_LETTERS})-(\d{{5,}})-of-(\d{{5,}})"
+    r"\.((?:jsonl|csv)(?:\.gz)?|parquet|avro)"
+)
 
 
-def checked_names(paths: Sequence[str]) -> tuple[Counter[str], list[str]]:
-    """How many shards of each kind there are, and what is wrong with their names.
+def checked_names(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that are named as shards, and what is wrong with the names of all.
 
     Every shard's name says how many there are: all must be there, of one run.
     """
-    shards: Counter[str] = Counter()
-    wrong = []
+    named, wrong = [], []
     numbers: dict[tuple[str, int, str], set[int]] = defaultdict(set)
     for path in paths:
         if parts := _SHARD.fullmatch(os.path.basename(path)):
-            shards[parts[1]] += 1
+            named.append(path)
             numbers[parts[1], int(parts[3]), parts[4]].add(int(parts[2]))
         else:
             wrong.append(f"{os.path.basename(path)} is not named as a shard")
@@ -41,7 +43,7 @@ def checked_names(paths: Sequence[str]) -> tuple[Counter[str], list[str]]:
             names = [f"{kind}-{one:05}-of-{total:05}.{ending}" for one in missing[:_MOST_NAMED]]
             if missing:
                 wrong.append(f"missing: {_listed(names, len(missing))}")
-    return shards, wrong
+    return named, wrong
 
 
 def _listed(names: list[str], total: int) -> str:

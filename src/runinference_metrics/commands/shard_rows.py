@@ -3,31 +3,45 @@
 import csv
 import gzip
 import io
-import json
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO, cast
 
-import fastavro
 import orjson
-import pyarrow.parquet as pq
 
-from runinference_metrics.bigquery import addresses, clients, sessions, tables
+from runinference_metrics.bigquery import addresses, clients, sessions
+from runinference_metrics.bigquery import tables as bigquery_tables
 from runinference_metrics.bigquery.addresses import Table
 from runinference_metrics.errors import RunFailed, brief, first_line
-from runinference_metrics.reading import limits
+from runinference_metrics.reading import csv_reader, limits, tables
 from runinference_metrics.reading.files import CHUNK_BYTES, open_raw
+from runinference_metrics.reading.formats import Dialect
 from runinference_metrics.reading.lines import Lines
+from runinference_metrics.reading.watched import Watched
 from runinference_metrics.writing.folder import DEAD_LETTERS, PREDICTIONS
 from runinference_metrics.writing.loading import DEAD_LETTERS_ENDING
 
 # Characters become up to six in JSON, and a long field may be there as id and under fields.
 _MAX_LINE_BYTES = 16 * limits.MAX_ROW_BYTES
-_ROWS = 4096
 _LONGEST_FAULT = 200
-# A row, or why it is none.
+# A row as lines of JSON have it, or why it is none.
 Row = dict[str, Any] | str
+_Rows = Iterator[tuple[int, Row]]
+
+
+class Damaged(RunFailed):
+    """A shard holds something else than it should.
+
+    Args:
+        place: the shard.
+        what: what is wrong with it, to be said behind its name.
+    """
+
+    def __init__(self, place: str, what: str) -> None:
+        self.what = what
+        super().__init__(f"{place} {what}")
 
 
 @dataclass(frozen=True)
@@ -54,35 +68,50 @@ class Shard:
         """What its rows are called there."""
         return "line" if self.place.endswith((".jsonl", ".jsonl.gz")) else "row"
 
-    def rows(self, names: Collection[str]) -> Iterator[tuple[int, Row]]:
+    def rows(self, names: Sequence[str]) -> _Rows:
         """The rows with their numbers from 1; those of columns have no others than these.
+
+        A CSV file knows no types: ids are texts there, and an empty one is none.
 
         Args:
             names: the fields that are wanted.
 
         Raises:
-            OSError: the shard cannot be read.
-            RunFailed: it is damaged.
+            Damaged: it is not whole, or not what its name says.
+            RunFailed: it cannot be read.
         """
+        number = 0
         try:
-            yield from self._rows(names)
-        except (OSError, RunFailed):
+            if addresses.is_table(self.place):
+                yield from enumerate(_of_table(self.place, self.project, names), 1)
+                return
+            with open_raw(self.place) as stored:
+                stream = Watched(stored)
+                try:
+                    for number, row in _of_file(self.place, cast(BinaryIO, stream), names):
+                        yield number, row
+                except Exception as error:
+                    if stream.error:
+                        raise
+                    behind = f" behind {self.unit} {number:,}" if number else ""
+                    what = f"cannot be read{behind}: {_why(error)}"
+                    raise Damaged(self.place, what) from error
+        except RunFailed:
             raise
         except Exception as error:
-            why = brief(first_line(error), _LONGEST_FAULT)
-            raise RunFailed(f"{self.place} cannot be read: {why}") from error
+            raise RunFailed(f"{self.place} cannot be read: {_why(error)}") from error
 
-    def _rows(self, names: Collection[str]) -> Iterator[tuple[int, Row]]:
-        if addresses.is_table(self.place):
-            yield from enumerate(_of_table(self.place, self.project, names), 1)
-            return
-        with open_raw(self.place) as stored:
-            stem, _, ending = self.place.rpartition(".")
-            stream = stored
-            if ending == "gz":
-                stream = cast(BinaryIO, gzip.GzipFile(fileobj=stored))
-                ending = stem.rpartition(".")[2]
-            yield from _READERS.get(ending, _of_lines)(stream, names)
+
+def _why(error: Exception) -> str:
+    return brief(first_line(error), _LONGEST_FAULT)
+
+
+def _of_file(path: str, stream: BinaryIO, names: Sequence[str]) -> _Rows:
+    stem, _, ending = path.rpartition(".")
+    if ending == "gz":
+        stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+        ending = stem.rpartition(".")[2]
+    return _READERS[ending](stream, names)
 
 
 def tables_of(output: str) -> list[Shard] | None:
@@ -107,7 +136,7 @@ def tables_of(output: str) -> list[Shard] | None:
     ]
 
 
-def _of_lines(stream: BinaryIO, names: Collection[str]) -> Iterator[tuple[int, Row]]:
+def _of_lines(stream: BinaryIO, names: Sequence[str]) -> _Rows:
     lines = Lines(iter(lambda: stream.read(CHUNK_BYTES), b""), 1, _MAX_LINE_BYTES)
     for line in lines:
         try:
@@ -118,68 +147,62 @@ def _of_lines(stream: BinaryIO, names: Collection[str]) -> Iterator[tuple[int, R
         yield lines.number, row if isinstance(row, dict) else {}
 
 
-def _of_csv(stream: BinaryIO, names: Collection[str]) -> Iterator[tuple[int, Row]]:
+def _of_csv(stream: BinaryIO, names: Sequence[str]) -> _Rows:
     csv.field_size_limit(_MAX_LINE_BYTES)
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-    for number, cells in enumerate(csv.DictReader(text, strict=True), 1):
+    rows = csv_reader.reader(text, Dialect(), strict=True)
+    header: list[str] = next(rows, [])
+    wanted = [(at, name, _OF_CELL.get(name)) for at, name in enumerate(header) if name in names]
+    for number, cells in enumerate(rows, 1):
+        # Where there is one column, nothing at all stands for null.
+        cells = cells or [""]
+        if len(cells) != len(header):
+            yield number, f"it has {len(cells):,} cells, and the header {len(header):,}"
+            continue
         try:
             yield (
                 number,
                 {
-                    name: _OF_CELL.get(name, str)(cell)
-                    for name, cell in cells.items()
-                    if name in names and cell
+                    name: made(cells[at]) if made else cells[at]
+                    for at, name, made in wanted
+                    if cells[at] or name not in _MAY_BE_NONE
                 },
             )
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             yield number, str(error)
 
 
 _OF_CELL: dict[str, Callable[[str], Any]] = {
-    "position": int, "score": float, "scores": json.loads,
+    "position": int, "score": float, "scores": orjson.loads,
 }  # fmt: skip
+_MAY_BE_NONE = ("right_label", "id")
 
 
-def _of_parquet(stream: BinaryIO, names: Collection[str]) -> Iterator[tuple[int, Row]]:
-    file = pq.ParquetFile(stream)
-    there = [one for one in file.schema_arrow.names if one in names]
-    number = 0
-    for batch in file.iter_batches(_ROWS, columns=there):
-        for row in batch.to_pylist() if there else [{}] * batch.num_rows:
-            number += 1
-            yield number, _plain(row)
+def _of_columns(kind: str, stream: BinaryIO, names: Sequence[str]) -> _Rows:
+    return enumerate(map(_by_label, tables.rows_of(stream, kind, names)), 1)
 
 
-def _of_avro(stream: BinaryIO, names: Collection[str]) -> Iterator[tuple[int, Row]]:
-    for number, row in enumerate(fastavro.reader(stream), 1):
-        found = cast(dict[str, Any], row)
-        yield number, _plain({name: one for name, one in found.items() if name in names})
-
-
-def _of_table(place: str, project: str, names: Collection[str]) -> Iterator[Row]:
+def _of_table(place: str, project: str, names: Sequence[str]) -> Iterator[Row]:
     found = addresses.destination(place)
     assert found
     table: Table = found.table
-    columns = [one for one in _columns(table, project) if one in names]
-    session = sessions.opened(table, project, columns)
+    there = bigquery_tables.described(table, project).schema.names
+    session = sessions.opened(table, project, [one for one in there if one in names])
     for stream in session.streams:
         for batch in sessions.batches(session.schema, stream):
-            for row in batch.to_pylist():
-                yield _plain(row)
+            yield from map(_by_label, tables.json_rows(batch))
 
 
-def _columns(table: Table, project: str) -> list[str]:
-    return tables.described(table, project).schema.names
+def _by_label(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its scores by their labels."""
+    if isinstance(scores := row.get("scores"), list):
+        row["scores"] = {one["label"]: one["score"] for one in scores}
+    return row
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as lines of JSON have it: without what is null, and scores by their labels."""
-    found = {name: one for name, one in row.items() if one is not None}
-    if isinstance(found.get("scores"), list):
-        found["scores"] = {one["label"]: one["score"] for one in found["scores"]}
-    return found
-
-
-_READERS: dict[str, Callable[[BinaryIO, Collection[str]], Iterator[tuple[int, Row]]]] = {
-    "jsonl": _of_lines, "csv": _of_csv, "parquet": _of_parquet, "avro": _of_avro,
-}  # fmt: skip
+_READERS: dict[str, Callable[[BinaryIO, Sequence[str]], _Rows]] = {
+    "jsonl": _of_lines,
+    "csv": _of_csv,
+    "parquet": partial(_of_columns, "parquet"),
+    "avro": partial(_of_columns, "avro"),
+}

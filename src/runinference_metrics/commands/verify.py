@@ -33,21 +33,25 @@ def main(argv: Sequence[str]) -> None:
         )
     print(
         f"metrics.json: {records['read']:,} rows read = {records['predicted']:,} predicted + "
-        f"{records['dead_lettered']:,} dead-lettered + {records['blank']:,} blank\n"
+        f"{records['dead_lettered']:,} dead-lettered + {records['blank']:,} blank"
+    )
+    known = "source" not in found.unseen
+    of_files = f", of {found.files:,} input {'file' if found.files == 1 else 'files'}" * known
+    print(
         f"shards: {found.predictions:,} predictions in {found.shards[PREDICTIONS]:,}, "
-        f"{found.dead_letters:,} dead letters in {found.shards[DEAD_LETTERS]:,}, "
-        f"of {found.files:,} input {'file' if found.files == 1 else 'files'}"
+        f"{found.dead_letters:,} dead letters in {found.shards[DEAD_LETTERS]:,}{of_files}"
     )
     for difference in found.differences:
         print(redact(f"difference: {difference}"))
+    if found.unseen:
+        print(f"Not checked, as predictions have no {', '.join(found.unseen)} by --output_fields="
+              f"{document['run']['parameters']['output_fields']}: "
+              f"{', '.join(found.unchecked)}.")  # fmt: skip
     if found.differences:
         count = len(found.differences)
         raise RunFailed(f"{folder} is not what its metrics.json says: "
                         f"{count:,} {'difference' if count == 1 else 'differences'}")  # fmt: skip
     if found.unseen:
-        left_out = ", ".join(found.unseen)
-        twice = "" if found.has_keys else " Whether a row is there twice is not known."
-        print(f"The shards are complete, and agree with metrics.json as far as can be seen: by "
-              f"--output_fields predictions have no {left_out}.{twice}")  # fmt: skip
-        return
-    print("The shards are complete, agree with metrics.json, and hold no row twice.")
+        print("All shards are there, and in all else they agree with metrics.json.")
+    else:
+        print("The shards are complete, agree with metrics.json, and hold no row twice.")
