@@ -55,15 +55,23 @@ def main(argv: Sequence[str]) -> None:
     found = [documents.read(run, "RUN") for run in runs]
     asked = given.labels == "yes" or bool(given.flips)
     changes: list[LabelChanges | None] = []
+    warnings = []
     for run, document in zip(runs[1:], found[1:], strict=True):
         if given.labels == "no" or not (asked or _is_small(found[0], document)):
             changes.append(None)
             continue
-        change, rows = _changes(runs[0], run, asked)
+        try:
+            change, rows = _changes(runs[0], run, asked)
+        except UserError as error:
+            if asked:
+                raise
+            warnings.append(f"Labels are not compared row by row: {error.got}.")
+            change, rows = None, iter(())
         changes.append(change)
         if given.flips:
             documents.write_lines(given.flips, rows)
     comparison = compare(found, runs, changes)
+    comparison.warnings.extend(warnings)
     print_comparison(comparison)
     if given.flips:
         print(f"Rows with another label are written to {given.flips}")

@@ -2,17 +2,18 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
+from runinference_metrics.commands.shard_names import checked_names
 from runinference_metrics.commands.shard_rows import Shard
 from runinference_metrics.errors import RunFailed, UserError
-from runinference_metrics.options.output import output_fields
-from runinference_metrics.report.label_changes import LabelChanges
+from runinference_metrics.options.output import OutputFields, output_fields
+from runinference_metrics.report.label_changes import LabelChanges, Moves
 from runinference_metrics.writing import documents
 from runinference_metrics.writing.folder import PREDICTIONS, RESULT_PATTERNS, matching
 
@@ -20,10 +21,14 @@ _MOST_EXAMPLES = 20
 _LONGEST_TEXT = 300
 # Pairs of labels that are shown; a model of a thousand has a million.
 _MOST_PAIRS = 20
-# What is needed of a prediction, and what else is shown.
-_NEEDED = ("label", "score", "source", "position")
-_NAMES = (*_NEEDED, "text", "text_pair", "scores", "right_label", "id")
 BY_ROW, BY_ID = "file and line", "id"
+# What is read to compare, and what else is shown of rows with another label.
+_COMPARED = ("label", "score", "source", "position", "right_label", "id")
+_SHOWN = (*_COMPARED, "text", "text_pair", "scores")
+# What a prediction has, unless it was written without.
+_TYPES = {
+    "label": str, "score": int | float, "source": str, "position": int, "text": str, "scores": dict,
+}  # fmt: skip
 
 
 @dataclass
@@ -32,6 +37,7 @@ class _Predictions:
 
     Args:
         folder: where they are.
+        fields: which fields they have.
         keys: a hash of what tells each row, by what that is; of ids none where a row has none.
         labels: the number of each label.
         scores: the scores of these.
@@ -39,6 +45,7 @@ class _Predictions:
     """
 
     folder: str
+    fields: OutputFields
     keys: dict[str, "array[int]"] = field(
         default_factory=lambda: {BY_ROW: array("q"), BY_ID: array("q")}
     )
@@ -46,18 +53,32 @@ class _Predictions:
     scores: "array[float]" = field(default_factory=lambda: array("d"))
     rights: "array[int]" = field(default_factory=lambda: array("l"))
 
+    @property
+    def has_places(self) -> bool:
+        """Whether rows say which line of which file they are of."""
+        return {"source", "position"} <= {*self.fields.names}
+
+    @property
+    def has_all_scores(self) -> bool:
+        """Whether rows have the scores of all labels."""
+        return "scores" in self.fields.names and not self.fields.most_scores
+
     def __len__(self) -> int:
         return len(self.labels)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All predictions again, as they are written."""
+    def rows(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """All predictions with some fields, as they are written."""
+        needed = [(one, _TYPES[one]) for one in names if one in _TYPES and one in self.fields.names]
         for path in _shards(self.folder):
             shard = Shard(PREDICTIONS, path)
-            for number, row in shard.rows(_NAMES):
+            for number, row in shard.rows(names):
                 fault = row if isinstance(row, str) else ""
-                missing = [one for one in _NEEDED if isinstance(row, dict) and one not in row]
+                missing = [
+                    name for name, kind in needed
+                    if isinstance(row, dict) and not isinstance(row.get(name), kind)
+                ]  # fmt: skip
                 if fault or missing:
-                    why = fault or (f"it has no {', '.join(missing)}, as predictions have")
+                    why = fault or f"it has no {', '.join(missing)} as predictions have"
                     raise RunFailed(
                         f"{path}, {shard.unit} {number:,} is no prediction that can be compared "
                         f"({why}); `verify` says what else is wrong there."
@@ -67,28 +88,40 @@ class _Predictions:
 
 
 def _shards(folder: str) -> list[str]:
-    return sorted(matching(folder, RESULT_PATTERNS[:1]))
+    return checked_names(sorted(matching(folder, RESULT_PATTERNS[:1])))[0]
 
 
 def _key(row: dict[str, Any], by: str) -> int:
     if by == BY_ROW:
         return hash((row["source"], row["position"]))
-    return hash(orjson.dumps(row["id"]))
+    # As a text: in some formats ids are nothing else.
+    found = row["id"]
+    return hash(found if isinstance(found, str) else orjson.dumps(found).decode())
 
 
 def _read(folder: str, names: dict[str, int]) -> _Predictions:
     """Reads a folder's predictions; `names` gets the numbers of labels."""
-    found = _Predictions(folder)
-    for row in found.rows():
-        found.keys[BY_ROW].append(_key(row, BY_ROW))
+    found = _Predictions(folder, _fields(folder))
+    has_places = found.has_places
+    for row in found.rows(_COMPARED):
+        if has_places:
+            found.keys[BY_ROW].append(_key(row, BY_ROW))
         # A whole number beyond 64 bits is read as such a number too, and may be another's.
         if not isinstance(row.get("id"), float | None):
             found.keys[BY_ID].append(_key(row, BY_ID))
         found.labels.append(names.setdefault(row["label"], len(names)))
         found.scores.append(row["score"])
         right = row.get("right_label")
-        found.rights.append(-1 if right is None else names.setdefault(right, len(names)))
+        found.rights.append(names.setdefault(right, len(names)) if isinstance(right, str) else -1)
     return found
+
+
+def _asked(folder: str) -> str:
+    return str(documents.read(folder)["run"]["parameters"].get("output_fields", ""))
+
+
+def _fields(folder: str) -> OutputFields:
+    return output_fields(_asked(folder))
 
 
 def has_predictions(folder: str) -> bool:
@@ -109,10 +142,12 @@ def changes(first: str, other: str) -> tuple[LabelChanges, Iterator[dict[str, An
         What became of the labels; and each row with another label, in the order of the files.
 
     Raises:
+        UserError: predictions were written without what tells labels or rows.
         RunFailed: a shard cannot be read.
     """
     for folder in (first, other):
-        _check_fields(folder)
+        if missing := [one for one in ("label", "score") if one not in _fields(folder).names]:
+            raise _without(folder, " and ".join(missing))
     names: dict[str, int] = {}
     one, two = _read(first, names), _read(other, names)
     by, in_one, in_two = _matched(one, two)
@@ -124,7 +159,8 @@ def changes(first: str, other: str) -> tuple[LabelChanges, Iterator[dict[str, An
     moves = np.abs(np.array(one.scores)[in_one] - np.array(two.scores)[in_two])
     flips = _flips(one, two, by, set(np.array(one.keys[by])[in_one][differ].tolist()))
     # Of a row with another label the two scores are of different labels.
-    moves[differ] = sorted(flip["moved"] for flip in flips)
+    if two.has_all_scores:
+        moves[differ] = sorted(flip["moved"] for flip in flips)
     by_number = {number: name for name, number in names.items()}
     pairs = Counter(zip(labels[0][differ].tolist(), labels[1][differ].tolist(), strict=True))
     became_right = became_wrong = None
@@ -143,9 +179,7 @@ def changes(first: str, other: str) -> tuple[LabelChanges, Iterator[dict[str, An
             (by_number[before], by_number[after], texts)
             for (before, after), texts in pairs.most_common(_MOST_PAIRS)
         ],
-        mean_move=float(moves.mean()),
-        p95_move=float(np.percentile(moves, 95, method="inverted_cdf")),
-        largest_move=float(moves.max()),
+        moves=_moves(moves) if two.has_all_scores or not flips else None,
         became_right=became_right,
         became_wrong=became_wrong,
         examples=surest[:_MOST_EXAMPLES],
@@ -153,15 +187,16 @@ def changes(first: str, other: str) -> tuple[LabelChanges, Iterator[dict[str, An
     return found, iter(sorted(flips, key=lambda flip: (flip["source"], flip["position"])))
 
 
-def _check_fields(folder: str) -> None:
-    """Raises UserError where predictions were written without what is compared."""
-    asked = str(documents.read(folder)["run"]["parameters"].get("output_fields", ""))
-    fields = output_fields(asked)
-    missing = [one for one in (*_NEEDED, "text", "scores") if one not in fields.names]
-    if missing or fields.most_scores:
-        what = ", ".join(missing) or "scores of all labels"
-        takes = "folders whose predictions have all that is compared"
-        raise UserError("RUN", takes, f"{folder!r} without {what}, by --output_fields={asked}")
+def _moves(found: np.ndarray) -> Moves:
+    p95 = np.percentile(found, 95, method="inverted_cdf")
+    return Moves(float(found.mean()), float(p95), float(found.max()))
+
+
+def _without(folder: str, what: str) -> UserError:
+    takes = "runs whose predictions have label, score and what tells rows: source, position or id"
+    return UserError(
+        "RUN", takes, f"{folder!r} without {what}, by --output_fields={_asked(folder)}"
+    )
 
 
 def _matched(one: _Predictions, two: _Predictions) -> tuple[str, np.ndarray, np.ndarray]:
@@ -171,6 +206,8 @@ def _matched(one: _Predictions, two: _Predictions) -> tuple[str, np.ndarray, np.
         by_id = _common(one.keys[BY_ID], two.keys[BY_ID])
         if len(by_id[0]) > len(found[1]):
             return BY_ID, *by_id
+    elif without := [some.folder for some in (one, two) if not some.has_places]:
+        raise _without(without[0], "source and position, nor have all rows of both an id")
     return found
 
 
@@ -192,21 +229,23 @@ def _flips(one: _Predictions, two: _Predictions, by: str, keys: set[int]) -> lis
     """The rows with these keys, of both."""
     if not keys:
         return []
-    before = {key: row for row in one.rows() if (key := _key(row, by)) in keys}
+    before = {key: row for row in one.rows(_SHOWN) if (key := _key(row, by)) in keys}
     found = []
-    for row in two.rows():
+    for row in two.rows(_SHOWN):
         if (key := _key(row, by)) in keys:
             old = before[key]
-            texts = [row[one] for one in ("text", "text_pair") if one in row]
+            texts = [row[one] for one in ("text", "text_pair") if isinstance(row.get(one), str)]
             found.append(
                 {
                     "text": [_beginning(text) for text in texts],
                     "first": {name: old[name] for name in ("label", "score")},
                     "other": {name: row[name] for name in ("label", "score")},
-                    "moved": abs(old["score"] - row["scores"].get(old["label"], 0.0)),
+                    "moved": abs(old["score"] - row["scores"].get(old["label"], 0.0))
+                    if two.has_all_scores
+                    else None,
                     "right_label": row.get("right_label"),
-                    "source": row["source"],
-                    "position": row["position"],
+                    "source": row.get("source"),
+                    "position": row.get("position"),
                     "id": row.get("id"),
                 }
             )

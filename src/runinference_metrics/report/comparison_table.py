@@ -47,7 +47,14 @@ def print_comparison(found: Comparison) -> None:
 def _example(one: dict[str, Any]) -> str:
     before, after = (f"{one[run]['label']} {one[run]['score']:.3f}" for run in ("first", "other"))
     text = brief(" | ".join(one["text"]), _LONGEST_TEXT)
-    return f"  {before} to {after}: {text}  ({one['source']}, line {one['position']:,})"
+    return f"  {before} to {after}: {text}  ({_where(one)})"
+
+
+def _where(one: dict[str, Any]) -> str:
+    """What tells a row: predictions may be without either."""
+    if one["source"] is None or one["position"] is None:
+        return f"id {one['id']}"
+    return f"{one['source']}, line {one['position']:,}"
 
 
 def _table(title: str, columns: int) -> Table:
@@ -80,7 +87,7 @@ def _flips(change: LabelChanges | None) -> list[dict[str, str]]:
             "after": f"{one['other']['label']} {one['other']['score']:.3f}",
             "right": one["right_label"] or "",
             "text": " | ".join(one["text"]),
-            "where": f"{one['source']}, line {one['position']:,}",
+            "where": _where(one),
         }
         for one in (change.examples if change else [])
     ]

@@ -3,6 +3,26 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+_NOT_KNOWN = "not known: by --output_fields the other's predictions lack scores"
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How far scores moved.
+
+    Args:
+        mean: in the mean of all.
+        p95: in 95 of 100 at most.
+        largest: at most.
+    """
+
+    mean: float
+    p95: float
+    largest: float
+
+    def __str__(self) -> str:
+        return f"mean {self.mean:.4f}, 95 % up to {self.p95:.4f}, most {self.largest:.4f}"
+
 
 @dataclass(frozen=True)
 class LabelChanges:
@@ -15,9 +35,8 @@ class LabelChanges:
         only_other: rows that only the other has one of.
         flipped: how many of the matched ones have another label.
         from_to: how many of these, by the first run's label and the other's; the most first.
-        mean_move: how far the score of the first run's label moved, in the mean of all.
-        p95_move: how far in 95 of 100 at most.
-        largest_move: how far at most.
+        moves: how far the score of the first run's label moved; None where the other run's
+            predictions lack it.
         became_right: flips to the row's right label; None where rows have none.
         became_wrong: flips away from it; likewise.
         examples: flips of which both runs were the surest, to be looked at.
@@ -29,9 +48,7 @@ class LabelChanges:
     only_other: int
     flipped: int = 0
     from_to: list[tuple[str, str, int]] = field(default_factory=list)
-    mean_move: float = 0.0
-    p95_move: float = 0.0
-    largest_move: float = 0.0
+    moves: Moves | None = None
     became_right: int | None = None
     became_wrong: int | None = None
     examples: list[dict[str, Any]] = field(default_factory=list)
@@ -50,6 +67,5 @@ class LabelChanges:
         if self.became_right is not None and self.became_wrong is not None:
             changed = f"{self.became_right:,} became right, {self.became_wrong:,} became wrong"
             shown.append(("by the rows' own labels", changed))
-        moved = f"mean {self.mean_move:.4f}, 95 % up to {self.p95_move:.4f}, most "
-        shown.append(("scores moved by", f"{moved}{self.largest_move:.4f}"))
+        shown.append(("scores moved by", str(self.moves or _NOT_KNOWN)))
         return shown
