@@ -12,7 +12,7 @@ from fastavro.write import Writer
 
 from runinference_metrics.records.kept import as_text, texts_of
 from runinference_metrics.records.prediction import SCORES
-from runinference_metrics.writing.avro_schema import avro_schema, converter
+from runinference_metrics.writing.avro_schema import avro_schema, converter, stored
 
 # A row group of Parquet: what is read at once by those who read it, and some hundred of our
 # batches. Readers want no fewer rows, and no more bytes than they hold.
@@ -159,6 +159,7 @@ class Avro:
         parsed: Any = fastavro.parse_schema(avro_schema(schema))
         self._writer = Writer(cast(Any, self._stored), parsed, codec="deflate")
         self._convert = converter(pa.struct(list(schema))) or (lambda row: row)
+        self._stored_as = pa.schema([(one.name, stored(one.type)) for one in schema])
 
     @property
     def num_bytes(self) -> int:
@@ -167,7 +168,7 @@ class Avro:
 
     def write(self, block: pa.RecordBatch) -> None:
         """Adds rows."""
-        for row in block.to_pylist():
+        for row in block.cast(self._stored_as).to_pylist():
             self._writer.write(self._convert(row))
 
     def close(self) -> None:
