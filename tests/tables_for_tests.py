@@ -163,6 +163,13 @@ def _long(value: int) -> bytes:
     return bytes([*found, value])
 
 
+class Stream(io.BytesIO):
+    """What was written stays when it is closed."""
+
+    def close(self) -> None:
+        """Does not throw it away."""
+
+
 ALL = RowFields("text", "", ("*",))
 
 

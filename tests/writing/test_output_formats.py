@@ -33,7 +33,7 @@ from runinference_metrics.records.plain_types import plain_array
 from runinference_metrics.records.prediction import FIELDS, PredictionFields, PredictionTable, lines
 from runinference_metrics.records.record import ClassifiedBatch, RecordBatch
 from runinference_metrics.writing.formats import Output, columns_named, types_in
-from tables_for_tests import NAMES, arrays, is_equal
+from tables_for_tests import NAMES, Stream, arrays, is_equal
 
 STATS = BatchStats(2, 8, 0, 0, 1, 1, 1, 1, {4: 2})
 RUN = make_batch(random.Random(1)).run
@@ -72,13 +72,6 @@ def output(
     wanted = wanted or PredictionFields()
     table = PredictionTable(wanted, types, names)
     return Output(name, wanted, table, schema=table.schema), kept, wrong
-
-
-class Stream(io.BytesIO):
-    """What was written stays when it is closed."""
-
-    def close(self) -> None:
-        pass
 
 
 def written(how: Output, *batches: ClassifiedBatch) -> bytes:
