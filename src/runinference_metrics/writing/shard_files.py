@@ -170,9 +170,10 @@ class Avro:
 
     def write(self, block: pa.RecordBatch) -> None:
         """Adds rows."""
-        names, stored = block.schema.names, block.cast(self._stored_as)
+        names = block.schema.names
         columns = [
-            list(_scores(one)) if one.type == SCORES else one.to_pylist() for one in stored.columns
+            list(_scores(one)) if one.type == SCORES else one.cast(kind).to_pylist()
+            for one, kind in zip(block.columns, self._stored_as.types, strict=True)
         ]
         for row in zip(*columns, strict=True):
             self._writer.write(self._convert(dict(zip(names, row, strict=True))))
