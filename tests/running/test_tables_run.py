@@ -20,8 +20,8 @@ MODEL = f"--model={DEMO_MODEL}"
 
 def table(size: int = 1000) -> pa.Table:
     texts = pa.array([f"a good film, the {at} th" for at in range(size)], pa.string())
-    return pa.table({"text": texts,
-                     "n": counts(size), "kind": pa.array(["a"] * size, pa.string()).dictionary_encode()})  # fmt: skip
+    kinds = pa.array(["a"] * size, pa.string()).dictionary_encode()
+    return pa.table({"text": texts, "n": counts(size), "kind": kinds})
 
 
 def run(*arguments: str) -> int:

@@ -14,7 +14,6 @@ from typing import Any
 
 import duckdb
 import fastavro
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +21,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from documents_for_tests import make_batch
+from pandas_for_tests import in_pandas
 from runinference_metrics.errors import UserError
 from runinference_metrics.options import output as options
 from runinference_metrics.records.classification import Classification
@@ -173,6 +173,7 @@ COLUMNS = {
 }
 
 
+@pytest.mark.starts
 def test_parquet_as_pandas_and_duckdb_read_it(tmp_path: Path) -> None:
     how, kept, _ = output("parquet", COLUMNS)
     path = tmp_path / "a.parquet"
@@ -186,11 +187,15 @@ def test_parquet_as_pandas_and_duckdb_read_it(tmp_path: Path) -> None:
     assert [kinds[name] for name in COLUMNS] == [
         "BIGINT", "DECIMAL(10,2)", "TIMESTAMP WITH TIME ZONE", "VARCHAR[]", "BOOLEAN"
     ]  # fmt: skip
-    frame = pd.read_parquet(path)
-    assert list(frame["tags"][0]) == ["a", 'b"']
-    assert str(frame["when"].dtype) == "datetime64[us, UTC]"
+    tags, kind = in_pandas(
+        "frame = pd.read_parquet(arguments[0])\n"
+        "print(json.dumps([list(frame['tags'][0]), str(frame['when'].dtype)]))",
+        path,
+    )
+    assert (tags, kind) == (["a", 'b"'], "datetime64[us, UTC]")
 
 
+@pytest.mark.starts
 @pytest.mark.parametrize("name", ["csv", "csv.gz"])
 def test_csv_as_pandas_and_duckdb_read_it(tmp_path: Path, name: str) -> None:
     how, kept, _ = output(name, COLUMNS)
@@ -200,10 +205,14 @@ def test_csv_as_pandas_and_duckdb_read_it(tmp_path: Path, name: str) -> None:
     (n, price, when, tags, yes, score), _ = rows.fetchall()
     assert (n, float(price), when, yes, score) == (2**53 + 1, 12.5, 1764307290123456, True, 2 / 3)
     assert json.loads(tags) == ["a", 'b"']
-    frame = pd.read_csv(path, dtype={"n": "Int64", "price": "string"})
-    assert (frame["n"][0], frame["price"][0]) == (2**53 + 1, "12.50")
-    assert frame["when"][0] == "2025-11-28T05:21:30.123456Z"
-    assert list(frame["text"]) == classified(2, None).batch.texts
+    found = in_pandas(
+        "frame = pd.read_csv(arguments[0], dtype={'n': 'Int64', 'price': 'string'})\n"
+        "first = [int(frame['n'][0]), *(frame[name][0] for name in ('price', 'when'))]\n"
+        "print(json.dumps([*first, list(frame['text'])]))",
+        path,
+    )
+    texts = classified(2, None).batch.texts
+    assert found == [2**53 + 1, "12.50", "2025-11-28T05:21:30.123456Z", texts]
 
 
 @pytest.mark.parametrize("name", COLUMNAR)

@@ -76,8 +76,9 @@ def plain_array(array: pa.Array) -> pa.Array:
         return pa.StructArray.from_arrays(inside, fields=list(wanted), mask=mask)
     if types.is_map(kind):
         ends, keys, items = entries(array)
-        inside = plain_array(keys), plain_array(items)
-        return pa.MapArray.from_arrays(ends, *inside, wanted, mask=mask)
+        return pa.MapArray.from_arrays(
+            ends, plain_array(keys), plain_array(items), wanted, mask=mask
+        )
     if is_list(kind):
         inside = plain_array(array.flatten())
         return pa.ListArray.from_arrays(offsets(array), inside, wanted, mask=mask)
