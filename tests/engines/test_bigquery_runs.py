@@ -225,6 +225,12 @@ def test_check_and_estimate_say_what_a_table_holds(
         ([f"--input={REVIEWS}", f"--output=bq://{PROJECT}.d.t?colour=1", TEMP], "partition=COLUMN"),
         ([f"--input={REVIEWS}", f"--output=bq://{PROJECT}.d.t", TEMP, "--output_format=csv"],
          "--output_format takes a format where --output is a folder"),
+        ([f"--input={REVIEWS}", f"--output={REVIEWS}", TEMP, "--overwrite=true"],
+         "--output takes another table than those that are read"),
+        ([f"--input=SELECT text FROM `{PROJECT}.d.reviews`", f"--output={REVIEWS}", TEMP,
+          "--overwrite=true"], f"and {REVIEWS} is read"),
+        ([f"--input=bq://{PROJECT}.d.reviews_runs", f"--output={REVIEWS}", TEMP],
+         "--output takes another table than those that are read"),
         ([f"--input={REVIEWS}", f"--history=bq://{PROJECT}.none.runs"], "--history takes a table"),
     ],
 )  # fmt: skip

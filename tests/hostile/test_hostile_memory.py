@@ -27,7 +27,7 @@ peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()
 for path in sys.argv[1:]:
     count = long = 0
-    for part in ranges(path, os.path.getsize(path), SAID, "text"):
+    for part in ranges(path, os.path.getsize(path), SAID, RowFields("text", "", ())):
         for row in rows(part, RowFields("text", "", ()), SAID):
             count += 1
             long += isinstance(row, Rejected) and row.reason == "row_too_long"

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pandas_for_tests import in_pandas
 from runinference_metrics.reading import files, limits, rows, tables
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
@@ -79,18 +78,21 @@ def test_every_version_and_compression(tmp_path: Path, version: str, compression
     assert found[3] == ("text 2", {"when": "1970-01-01T00:00:00.000002Z"})
 
 
+PANDAS = """
+frame = pd.DataFrame({
+    "text": ["good", None, "bad"],
+    "stars": pd.array([5, None, 1], "Int64"),
+    "kind": pd.Categorical(["a", "b", "a"]),
+    "when": pd.to_datetime(["2026-11-28T05:21:30.5"] * 3).tz_localize("Europe/Berlin"),
+    "share": pd.Series([0.5, None, 1], index=[7, 8, 9]).astype("float32").to_numpy(),
+}, index=pd.Index([7, 8, 9], name="key"))
+frame.to_parquet(arguments[0])
+"""
+
+
+@pytest.mark.starts
 def test_as_pandas_writes_it(tmp_path: Path) -> None:
-    frame = pd.DataFrame(
-        {
-            "text": ["good", None, "bad"],
-            "stars": pd.array([5, None, 1], "Int64"),
-            "kind": pd.Categorical(["a", "b", "a"]),
-            "when": pd.to_datetime(["2026-11-28T05:21:30.5"] * 3).tz_localize("Europe/Berlin"),
-            "share": np.array([0.5, np.nan, 1], "float32"),
-        },
-        index=pd.Index([7, 8, 9], name="key"),
-    )
-    frame.to_parquet(tmp_path / "a.parquet")
+    in_pandas(PANDAS, tmp_path / "a.parquet")
     found = read(tmp_path / "a.parquet")
     assert found.count(None) == 1
     assert by_position(found)[1] == (

@@ -181,7 +181,7 @@ def test_what_is_not_of_a_type_is_not_made_one(
     found, why = fitted_column(own, kind, "x")
     assert sorted(why) == wrong
     assert [one is None for one in found.to_pylist()] == [
-        index in wrong or value is None for index, value in enumerate(own.to_pylist())
+        index in wrong or not valid for index, valid in enumerate(own.is_valid().to_pylist())
     ]
 
 

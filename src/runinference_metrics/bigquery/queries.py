@@ -18,11 +18,13 @@ class DryRun:
         schema: the columns of its result.
         num_bytes: what it would read, and be paid for.
         location: where its tables are.
+        tables: what it would read.
     """
 
     schema: pa.Schema
     num_bytes: int
     location: str
+    tables: tuple[Table, ...]
 
 
 def dry_run(query: str, project: str) -> DryRun:
@@ -35,7 +37,10 @@ def dry_run(query: str, project: str) -> DryRun:
 
     config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
     job: Any = clients.tables(project).query(query, job_config=config, job_retry=None)
-    return DryRun(arrow_schema(job.schema or ()), job.total_bytes_processed or 0, job.location)
+    named = job.referenced_tables or ()
+    tables = tuple(Table(one.project, one.dataset_id, one.table_id) for one in named)
+    schema = arrow_schema(job.schema or ())
+    return DryRun(schema, job.total_bytes_processed or 0, job.location, tables)
 
 
 def result(query: str, project: str, job_id: str) -> Table:

@@ -43,6 +43,8 @@ def _arrow(field: "SchemaField") -> pa.DataType:
 
 def nearest(kind: pa.DataType) -> pa.DataType:
     """The type that a column has in a table, which has fewer: the next wider one, or text."""
+    if kind == pa.uint64():
+        return pa.decimal128(20, 0)
     if types.is_integer(kind):
         return pa.int64()
     if types.is_floating(kind):

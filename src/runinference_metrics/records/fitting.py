@@ -6,7 +6,7 @@ from pyarrow import types
 
 from runinference_metrics.records.kept import texts_of
 from runinference_metrics.records.kept_types import Misfit, joined
-from runinference_metrics.records.plain_types import offsets
+from runinference_metrics.records.plain_types import entries, offsets
 
 
 def fitted_column(
@@ -69,11 +69,8 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
             raise pa.ArrowInvalid("a list has a null in it")
         return pa.ListArray.from_arrays(offsets(array), inside, kind, mask=mask)
     if types.is_map(own) and types.is_map(kind) and own.key_type == kind.key_type:
-        pairs = array.cast(pa.list_(pa.struct([("key", own.key_type), ("value", own.item_type)])))
-        keys, items = pairs.flatten().flatten()
-        return pa.MapArray.from_arrays(
-            offsets(pairs), keys, _cast(items, kind.item_type), kind, mask=mask
-        )
+        ends, keys, items = entries(array)
+        return pa.MapArray.from_arrays(ends, keys, _cast(items, kind.item_type), kind, mask=mask)
     # Arrow's cast makes numbers of texts and of times, too.
     if types.is_string(joined((own, kind))):
         raise Misfit(f"{own} is no {kind}")

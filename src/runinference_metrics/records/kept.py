@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from runinference_metrics.records.plain_types import plain_array
+from runinference_metrics.records.plain_types import entries, plain_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +172,18 @@ def _structs(array: pa.Array) -> list[dict[str, Any] | None]:
 
 def _maps(array: pa.Array) -> list[Any]:
     """Objects; where keys are no strings, lists of keys and values, as Arrow's readers have it."""
-    entries = array.cast(pa.list_(pa.struct([
-        pa.field("key", array.type.key_type), pa.field("value", array.type.item_type),
-    ])))  # fmt: skip
-    found = json_values(entries)
-    if not types.is_string(array.type.key_type):
-        return found
+    offsets, keys, items = entries(array)
+    pairs = list(zip(json_values(keys), json_values(items), strict=True))
+    valid, ends = array.is_valid().to_pylist(), offsets.to_pylist()
+    found = [
+        pairs[start:stop] if one else None
+        for one, start, stop in zip(valid, ends[:-1], ends[1:], strict=True)
+    ]
+    if types.is_string(array.type.key_type):
+        return [one if one is None else dict(one) for one in found]
     return [
-        None if one is None else {entry["key"]: entry["value"] for entry in one} for one in found
+        one if one is None else [{"key": key, "value": value} for key, value in one]
+        for one in found
     ]
 
 

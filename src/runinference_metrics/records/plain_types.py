@@ -75,14 +75,24 @@ def plain_array(array: pa.Array) -> pa.Array:
         inside = [plain_array(one) for one in array.flatten()]
         return pa.StructArray.from_arrays(inside, fields=list(wanted), mask=mask)
     if types.is_map(kind):
-        pairs = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
-        entries = array.cast(pa.list_(pairs))
-        keys, items = (plain_array(one) for one in entries.flatten().flatten())
-        return pa.MapArray.from_arrays(offsets(entries), keys, items, wanted, mask=mask)
+        ends, keys, items = entries(array)
+        return pa.MapArray.from_arrays(
+            ends, plain_array(keys), plain_array(items), wanted, mask=mask
+        )
     if is_list(kind):
         inside = plain_array(array.flatten())
         return pa.ListArray.from_arrays(offsets(array), inside, wanted, mask=mask)
     return array.cast(wanted)
+
+
+def entries(maps: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Where the entries of each map begin and where the last ones end, all keys, all values.
+
+    Arrow's cast to lists of them ends the process where maps are a slice of others.
+    """
+    ends = maps.offsets
+    first, size = ends[0].as_py(), ends[-1].as_py() - ends[0].as_py()
+    return pc.subtract(ends, ends[0]), maps.keys.slice(first, size), maps.items.slice(first, size)
 
 
 def offsets(lists: pa.Array) -> pa.Array:

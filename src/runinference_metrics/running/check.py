@@ -72,8 +72,6 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
     with _noted(faults):
         loading = tables.loading(settings, options)
         settings = tables.with_folder(settings, loading)
-        if loading:
-            tables.check(loading)
     with _noted(faults):
         listed = tables.listed(settings, options) or input.check_input(
             settings.input, settings.output, settings.output_format
@@ -81,6 +79,9 @@ def check(settings: Settings, beam_arguments: Sequence[str]) -> Checked:
         found = previewed(listed, settings)
         faults.extend(found.errors)
         output.output_of(settings, found.previews, loading is not None)
+    with _noted(faults):
+        if loading:
+            tables.check(loading, found.listed.table if found else None)
     if settings.output and not addresses.is_table(settings.output):
         with _noted(faults):
             checks.check_output(settings)

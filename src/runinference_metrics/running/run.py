@@ -53,7 +53,7 @@ def run(settings: Settings, beam_arguments: Sequence[str]) -> None:
     preview.refuse(previewed)
     written = output.output_of(settings, previewed.previews, loading is not None)
     if loading:
-        tables.check(loading)
+        tables.check(loading, listed.table)
     old = checks.check_output(settings)
     history.check(settings, listed)
     runs = tables.runs(settings, beam_options, loading)

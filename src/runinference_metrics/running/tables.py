@@ -8,7 +8,7 @@ from typing import Any
 import google.auth
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from runinference_metrics.bigquery import addresses, clients
+from runinference_metrics.bigquery import addresses, clients, queries
 from runinference_metrics.bigquery.addresses import Table
 from runinference_metrics.bigquery.inputs import Input
 from runinference_metrics.dataflow.refusals import refused
@@ -68,13 +68,22 @@ def loading(settings: Settings, options: PipelineOptions) -> Loading | None:
     return Loading(destination, project, run_id, settings.overwrite, in_folder(place, run_id))
 
 
-def check(found: Loading) -> None:
+def check(found: Loading, given: Input | None) -> None:
     """Checks that the tables can be written, as far as that is known before.
 
+    Args:
+        found: the tables.
+        given: the table or query that is read; None where files are.
+
     Raises:
-        UserError: the data set is not there, or the table has rows that are not to be replaced.
+        UserError: the data set is not there, or the table has rows that are not to be replaced, or
+            that are read.
     """
     table = found.destination.table
+    written = (table.beside(""), found.dead_letters, found.runs)
+    if read := next((one for one in _read_by(given) if one in written), None):
+        takes = "another table than those that are read, which the run would replace"
+        raise UserError("output", takes, f"{str(table)!r}, and {read} is read")
     _asked("output", table, "a table in a data set that is there",
            lambda: clients.tables(found.project).get_dataset(f"{table.project}.{table.dataset}"),
            f": make it with `bq mk --dataset {table.project}:{table.dataset}`")  # fmt: skip
@@ -85,6 +94,19 @@ def check(found: Loading) -> None:
         if rows:
             takes = "a table without rows (or set --overwrite=true, which replaces them)"
             raise UserError("output", takes, f"{str(table)!r}, and {one} has {rows:,}")
+
+
+def _read_by(given: Input | None) -> tuple[Table, ...]:
+    """The tables that an input reads."""
+    if given is None:
+        return ()
+    if given.source.table:
+        return (given.source.table,)
+    try:
+        return queries.dry_run(given.source.query, given.project).tables
+    except Exception:
+        # What is wrong with it is said where its columns are asked for.
+        return ()
 
 
 def runs(settings: Settings, options: PipelineOptions, found: Loading | None) -> RunsTable | None:

@@ -1,20 +1,26 @@
 """Arrow's columns as Avro has them: the schema, and values where they differ."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import types
 
-from runinference_metrics.records.kept_types import plain
+from runinference_metrics.records.plain_types import plain
 
 # https://avro.apache.org/docs/1.12.0/specification/#logical-types
 _MILLIS, _MICROS = "ms", "us"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Holds all whole numbers that Avro's long does not.
+_UINT64 = pa.decimal128(20, 0)
 
 
 def nearest(kind: pa.DataType) -> pa.DataType:
     """The type that a column has in Avro, which has fewer: the next wider one, or text."""
     kind = plain(kind)
+    if kind == pa.uint64():
+        return _UINT64
     if types.is_integer(kind):
         return pa.int32() if kind.bit_width < 32 or kind == pa.int32() else pa.int64()
     if types.is_timestamp(kind):
@@ -29,7 +35,25 @@ def nearest(kind: pa.DataType) -> pa.DataType:
         is_text = types.is_string(kind.key_type)
         return pa.map_(pa.string(), nearest(kind.item_type)) if is_text else pa.string()
     if types.is_struct(kind):
+        names = [one.name for one in kind]
+        if len({*names}) < len(names) or not all(map(_NAME.fullmatch, names)):
+            return pa.string()
         return pa.struct([pa.field(one.name, nearest(one.type)) for one in kind])
+    return kind
+
+
+def stored(kind: pa.DataType) -> pa.DataType:
+    """A `nearest` type with times as the numbers that Avro stores: Python's end with a year."""
+    if types.is_date(kind) or types.is_time32(kind):
+        return pa.int32()
+    if types.is_timestamp(kind) or types.is_time64(kind):
+        return pa.int64()
+    if types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(stored(kind.value_type)))
+    if types.is_map(kind):
+        return pa.map_(kind.key_type, stored(kind.item_type))
+    if types.is_struct(kind):
+        return pa.struct([one.with_type(stored(one.type)) for one in kind])
     return kind
 
 
@@ -44,7 +68,7 @@ def _record(fields: list[pa.Field], name: str) -> dict[str, Any]:
         "name": name,
         "fields": [
             # A name that no other record has: where it stands.
-            {"name": one.name, "type": _field(one, f"{name}_{one.name}")}
+            {"name": one.name, "type": _field(one, f"{name}.{one.name}")}
             for one in fields
         ],
     }
@@ -59,9 +83,9 @@ def _type(kind: pa.DataType, name: str) -> Any:
     if types.is_struct(kind):
         return _record(list(kind), name)
     if types.is_list(kind):
-        return {"type": "array", "items": _field(kind.value_field, f"{name}_item")}
+        return {"type": "array", "items": _field(kind.value_field, f"{name}.item")}
     if types.is_map(kind):
-        return {"type": "map", "values": ["null", _type(kind.item_type, f"{name}_value")]}
+        return {"type": "map", "values": ["null", _type(kind.item_type, f"{name}.value")]}
     if types.is_decimal(kind):
         return {"type": "bytes", "logicalType": "decimal",
                 "precision": kind.precision, "scale": kind.scale}  # fmt: skip
@@ -93,7 +117,7 @@ def converter(kind: pa.DataType) -> Callable[[Any], Any] | None:
     """What makes Avro's of a value of Arrow's; None where they are the same."""
     if types.is_map(kind):
         inner = converter(kind.item_type) or _same
-        return lambda pairs: pairs and {key: inner(value) for key, value in pairs}
+        return lambda pairs: None if pairs is None else {key: inner(value) for key, value in pairs}
     if types.is_list(kind) and (inside := converter(kind.value_type)):
         return lambda values: values and [inside(one) for one in values]
     if types.is_struct(kind):

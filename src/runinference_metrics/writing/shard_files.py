@@ -14,7 +14,7 @@ from fastavro.write import Writer
 
 from runinference_metrics.records.kept import as_text, texts_of
 from runinference_metrics.records.prediction import SCORES
-from runinference_metrics.writing.avro_schema import avro_schema, converter
+from runinference_metrics.writing.avro_schema import avro_schema, converter, stored
 
 # A row group of Parquet: what is read at once by those who read it, and some hundred of our
 # batches. Readers want no fewer rows, and no more bytes than they hold.
@@ -161,6 +161,7 @@ class Avro:
         parsed: Any = fastavro.parse_schema(avro_schema(schema))
         self._writer = Writer(cast(Any, self._stored), parsed, codec="deflate")
         self._convert = converter(pa.struct(list(schema))) or (lambda row: row)
+        self._stored_as = pa.schema([(one.name, stored(one.type)) for one in schema])
 
     @property
     def num_bytes(self) -> int:
@@ -171,7 +172,8 @@ class Avro:
         """Adds rows."""
         names = block.schema.names
         columns = [
-            list(_scores(one)) if one.type == SCORES else one.to_pylist() for one in block.columns
+            list(_scores(one)) if one.type == SCORES else one.cast(kind).to_pylist()
+            for one, kind in zip(block.columns, self._stored_as.types, strict=True)
         ]
         for row in zip(*columns, strict=True):
             self._writer.write(self._convert(dict(zip(names, row, strict=True))))
