@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pandas_for_tests import in_pandas
-from runinference_metrics.reading import files, limits, rows, tables
+from runinference_metrics.reading import files, limits, rows, watched
 from runinference_metrics.reading.fields import RowFields
 from runinference_metrics.reading.files import FileRange
 from runinference_metrics.reading.formats import AS_FOUND, FormatOptions
@@ -442,7 +442,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(
             return super().read(size)
 
     monkeypatch.setattr(rows, "open_table", lambda one: Failing(files.open_raw(one), []))
-    monkeypatch.setattr(tables, "_PIECE_BYTES", 8)
+    monkeypatch.setattr(watched, "_PIECE_BYTES", 8)
     with pytest.raises(TimeoutError, match="the bucket is slow"):
         read(path)
 
