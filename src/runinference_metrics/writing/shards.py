@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
 from apache_beam.io.filebasedsink import FileBasedSink
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -31,7 +30,7 @@ class _Blocks(beam.DoFn):
         self._output = output
         self._predicted = Metrics.counter(names.OWN_NAMESPACE, names.PREDICTED)
 
-    def process(self, batch: ClassifiedBatch) -> Iterator[bytes | pa.RecordBatch]:
+    def process(self, batch: ClassifiedBatch) -> Iterator[Any]:
         self._predicted.inc(batch.predicted_count)
         if not batch.predicted_count:
             return
@@ -51,7 +50,7 @@ class _DeadLetterBlocks(beam.DoFn):
     def start_bundle(self) -> None:
         self._held: list[Rejected] = []
 
-    def process(self, rejected: Rejected) -> Iterator[bytes | pa.RecordBatch]:
+    def process(self, rejected: Rejected) -> Iterator[Any]:
         self._dead_lettered.inc()
         Metrics.counter(names.OWN_NAMESPACE, names.REASON_PREFIX + rejected.reason).inc()
         if self._output.schema is None:
