@@ -1,9 +1,7 @@
 """Tables of BigQuery before a run starts: what is read, what is written, and who pays."""
 
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import google.auth
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
@@ -84,9 +82,7 @@ def check(found: Loading, given: Input | None) -> None:
     if read := next((one for one in _read_by(given) if one in written), None):
         takes = "another table than those that are read, which the run would replace"
         raise UserError("output", takes, f"{str(table)!r}, and {read} is read")
-    _asked("output", table, "a table in a data set that is there",
-           lambda: clients.tables(found.project).get_dataset(f"{table.project}.{table.dataset}"),
-           f": make it with `bq mk --dataset {table.project}:{table.dataset}`")  # fmt: skip
+    _check_data_set("output", table, found.project)
     if found.overwrite:
         return
     for one in (table, found.dead_letters):
@@ -129,9 +125,7 @@ def runs(settings: Settings, options: PipelineOptions, found: Loading | None) ->
 def runs_table(table: Table, options: PipelineOptions) -> RunsTable:
     """A table of runs; raises UserError where the data set is not there."""
     project = _project(options, table)
-    _asked("history", table, "a table in a data set that is there",
-           lambda: clients.tables(project).get_dataset(f"{table.project}.{table.dataset}"),
-           f": make it with `bq mk --dataset {table.project}:{table.dataset}`")  # fmt: skip
+    _check_data_set("history", table, project)
     return RunsTable(table, project)
 
 
@@ -147,13 +141,15 @@ def _num_rows(table: Table, project: str) -> int:
         raise UserError("output", "a table that may be asked for", f"{table}: {why}") from error
 
 
-def _asked(flag: str, table: Table, takes: str, ask: Callable[[], Any], step: str) -> Any:
+def _check_data_set(flag: str, table: Table, project: str) -> None:
     from google.api_core.exceptions import NotFound
 
     try:
-        return ask()
+        clients.tables(project).get_dataset(f"{table.project}.{table.dataset}")
     except NotFound as error:
-        raise UserError(flag, takes, f"{str(table)!r}{step}") from error
+        step = f"make it with `bq mk --dataset {table.project}:{table.dataset}`"
+        takes = "a table in a data set that is there"
+        raise UserError(flag, takes, f"{str(table)!r}: {step}") from error
     except Exception as error:
         why = refused(error) or first_line(error)
         raise UserError(flag, "a table that may be asked for", f"{table}: {why}") from error
